@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { administrate, databaseUrl, TEMPLATE_DATABASE } from './database';
+import { startTestPostgres, type TestPostgres } from './test-postgres';
+
+declare global {
+  var clarionTestPostgres: TestPostgres | undefined;
+}
+
+/** One real PostgreSQL for all spec files, with a migrated database that `createTestDatabase` copies. */
+export default async function globalSetup(): Promise<void> {
+  const postgres = await startTestPostgres();
+  globalThis.clarionTestPostgres = postgres;
+  process.env.CLARION_TEST_POSTGRES = postgres.url;
+  await administrate(postgres.url, `CREATE DATABASE ${TEMPLATE_DATABASE}`);
+  await migrateTemplate(databaseUrl(postgres.url, TEMPLATE_DATABASE));
+  // A template that somebody is connected to cannot be copied.
+  await administrate(postgres.url, `ALTER DATABASE ${TEMPLATE_DATABASE} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true`);
+}
+
+async function migrateTemplate(url: string): Promise<void> {
+  const path = join(__dirname, '../../src/persistence/migrate');
+  if (!existsSync(`${path}.ts`)) return;
+  const { migrate } = (await import(path)) as { migrate(url: string): Promise<void> };
+  await migrate(url);
+}
