@@ -16,7 +16,9 @@ describe('databases for tests', () => {
     const databases = await Promise.all(Array.from({ length: 4 }, () => createTestDatabase()));
     try {
       await query(databases[0]!.url, 'CREATE TABLE only_here (id int)');
-      const found = await Promise.all(databases.map(({ url }) => query(url, `SELECT to_regclass('only_here') AS name`)));
+      const found = await Promise.all(
+        databases.map(({ url }) => query(url, `SELECT to_regclass('only_here') AS name`)),
+      );
       expect(found).toEqual([[{ name: 'only_here' }], [{ name: null }], [{ name: null }], [{ name: null }]]);
     } finally {
       await Promise.all(databases.map((database) => database.drop()));

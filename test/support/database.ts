@@ -22,7 +22,8 @@ export function createEmptyDatabase(): Promise<TestDatabase> {
 /** URL of the administrator on the PostgreSQL that Jest's global setup has started. */
 export function adminUrl(): string {
   const url = process.env.CLARION_TEST_POSTGRES;
-  if (!url) throw new Error('CLARION_TEST_POSTGRES is not set: this runs below Jest, whose global setup starts PostgreSQL');
+  if (!url)
+    throw new Error('CLARION_TEST_POSTGRES is not set: this runs below Jest, whose global setup starts PostgreSQL');
   return url;
 }
 
