@@ -1,0 +1,77 @@
+import { v7 as uuidv7 } from 'uuid';
+import { ComponentError } from '../errors';
+import type { AgentContext, AgentOutput, ToolCompleted } from './agent';
+import { boundedObject, boundedText } from './safe-text';
+
+const MAX_ARGUMENTS = 4096;
+const MAX_SUMMARY = 500;
+const MAX_THINKING = 4096;
+
+/** What the engine knows of an attempt; the helpers are added by `createAgentContext`. */
+export type AgentContextSource = Pick<
+  AgentContext,
+  'message' | 'run_id' | 'thread_id' | 'user_id' | 'attempt' | 'signal' | 'history'
+>;
+
+export function createAgentContext(source: AgentContextSource): AgentContext {
+  return {
+    ...source,
+    thinking: (text, step) => ({ type: 'thinking', text: boundedText(text, MAX_THINKING), step }),
+    progress: (progress, message) => ({
+      type: 'progress',
+      progress: Math.min(1, Math.max(0, Number.isNaN(progress) ? 0 : progress)),
+      message: boundedText(message, MAX_SUMMARY),
+    }),
+    tool: (name, args, run, summary) => callTool({ signal: source.signal, name, args, run, summary }),
+  };
+}
+
+interface ToolCall<R> {
+  signal: AbortSignal;
+  name: string;
+  args: unknown;
+  run: (signal: AbortSignal) => R | Promise<R>;
+  summary?: (result: R) => string;
+}
+
+async function* callTool<R>(call: ToolCall<R>): AsyncGenerator<AgentOutput, R, void> {
+  call.signal.throwIfAborted();
+  const tool_call_id = uuidv7();
+  const started = performance.now();
+  const completed = (outcome: Pick<ToolCompleted, 'ok' | 'summary' | 'error'>): ToolCompleted => ({
+    type: 'tool_completed',
+    tool_call_id,
+    tool: call.name,
+    ...outcome,
+    summary: boundedText(outcome.summary, MAX_SUMMARY),
+    duration_ms: Math.round(performance.now() - started),
+  });
+  yield { type: 'tool_executing', tool_call_id, tool: call.name, arguments: boundedObject(call.args, MAX_ARGUMENTS) };
+  let result: R;
+  let summary: string;
+  try {
+    result = await untilAborted(call.signal, async () => call.run(call.signal));
+    summary = call.summary?.(result) ?? '';
+  } catch (cause) {
+    // An interrupted tool has not failed: the engine knows why it aborted and says so.
+    call.signal.throwIfAborted();
+    const error = ComponentError.agentSupervisor('AGENT_TOOL_FAILED', { cause, details: { tool: call.name } });
+    yield completed({ ok: false, summary: `${call.name} failed`, error });
+    throw error;
+  }
+  yield completed({ ok: true, summary });
+  return result;
+}
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted, even if `work` is deaf to it. */
+async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

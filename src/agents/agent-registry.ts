@@ -1,0 +1,93 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { AppConfig, ConfigurationError, type ConfigurationProblem } from '../config';
+import { ComponentError } from '../errors';
+import { AGENT_METADATA, type AgentOptions, type AgentRunner } from './agent';
+
+export interface RegisteredAgent extends AgentOptions {
+  runner: AgentRunner;
+}
+
+interface Candidate {
+  agent: RegisteredAgent;
+  singleton: boolean;
+}
+
+const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
+
+/** Every agent of this process: all providers of all modules whose class carries `@Agent`. Needs Nest's DiscoveryModule. */
+@Injectable()
+export class AgentRegistry implements OnModuleInit {
+  private readonly agents = new Map<string, RegisteredAgent>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly config: AppConfig,
+  ) {}
+
+  /** Fails the start with CONFIGURATION_INVALID (1006) that names every problem at once. */
+  onModuleInit(): void {
+    const candidates = this.candidates();
+    const problems = candidates.flatMap((candidate, index) => problemsOf(candidate, candidates.slice(0, index)));
+    const names = candidates.map(({ agent }) => agent.name);
+    if (!names.includes(this.defaultAgent)) {
+      problems.push({
+        name: 'DEFAULT_AGENT',
+        found: this.defaultAgent,
+        allowed: names.join(', ') || 'no agent is known',
+      });
+    }
+    if (problems.length > 0) {
+      const cause = new ConfigurationError(problems);
+      throw ComponentError.dependencies('CONFIGURATION_INVALID', { cause, details: { problems } });
+    }
+    for (const { agent } of candidates) this.agents.set(agent.name, agent);
+  }
+
+  get defaultAgent(): string {
+    return this.config.agents.defaultAgent;
+  }
+
+  names(): string[] {
+    return [...this.agents.keys()];
+  }
+
+  /** Throws AGENT_UNKNOWN (1008). */
+  get(name: string): RegisteredAgent {
+    const agent = this.agents.get(name);
+    if (agent === undefined) {
+      throw ComponentError.agentSupervisor('AGENT_UNKNOWN', { details: { agent: name, agents: this.names() } });
+    }
+    return agent;
+  }
+
+  private candidates(): Candidate[] {
+    return this.discovery.getProviders().flatMap((wrapper) => {
+      const agent = asAgent(wrapper.instance);
+      return agent === null ? [] : [{ agent, singleton: wrapper.isDependencyTreeStatic() && !wrapper.isTransient }];
+    });
+  }
+}
+
+// By instance, not by class: a factory provider that gives null (an agent switched off) is no agent.
+function asAgent(instance: unknown): RegisteredAgent | null {
+  if (typeof instance !== 'object' || instance === null) return null;
+  // Own metadata: a subclass without a decorator is not a second agent of its parent's name.
+  const options = Reflect.getOwnMetadata(AGENT_METADATA, instance.constructor) as AgentOptions | undefined;
+  return options === undefined ? null : { ...options, runner: instance as AgentRunner };
+}
+
+function problemsOf({ agent, singleton }: Candidate, earlier: Candidate[]): ConfigurationProblem[] {
+  const className = agent.runner.constructor.name;
+  const name = `@Agent of ${className}`;
+  const problems: ConfigurationProblem[] = [];
+  if (!NAME.test(agent.name)) problems.push({ name, found: agent.name, allowed: `a name that matches ${NAME.source}` });
+  if (typeof agent.runner.run !== 'function') problems.push({ name, found: 'no method run', allowed: 'run(ctx)' });
+  if (!singleton) problems.push({ name, found: 'a request-scoped or transient provider', allowed: 'a singleton' });
+  const twin = earlier.find((other) => other.agent.name === agent.name);
+  if (twin) {
+    const allowed = `a name that no other provider has (${twin.agent.runner.constructor.name} has it)`;
+    problems.push({ name, found: agent.name, allowed });
+  }
+  return problems;
+}

@@ -1,0 +1,86 @@
+import { applyDecorators, Injectable, SetMetadata } from '@nestjs/common';
+import type { ComponentError } from '../errors';
+
+/** A tool call began. `arguments` is bounded (4 KB as JSON) and well-formed text: it goes to the user and into jsonb. */
+export interface ToolExecuting {
+  type: 'tool_executing';
+  tool_call_id: string;
+  tool: string;
+  arguments: Record<string, unknown>;
+}
+
+/**
+ * A tool call ended. Where `ok` is false, `error` is the very ComponentError that `ctx.tool` then throws: whoever reports
+ * one has reported the other.
+ */
+export interface ToolCompleted {
+  type: 'tool_completed';
+  tool_call_id: string;
+  tool: string;
+  ok: boolean;
+  summary: string;
+  duration_ms: number;
+  error?: ComponentError;
+}
+
+/** What an agent may yield; a string is the next piece of the answer. */
+export type AgentOutput =
+  | string
+  | { type: 'thinking'; text: string; step?: number }
+  | { type: 'progress'; progress: number; message: string }
+  | ToolExecuting
+  | ToolCompleted;
+
+export type AgentStream = AsyncGenerator<AgentOutput, void, void>;
+
+export interface HistoryMessage {
+  role: 'user' | 'assistant';
+  content: string;
+}
+
+/** What one attempt of a run is given. */
+export interface AgentContext {
+  readonly message: string;
+  readonly run_id: string;
+  readonly thread_id: string;
+  readonly user_id: string;
+  readonly attempt: number;
+  /** Aborted by cancel, timeout, loss of the lease, shutdown. Pass it to everything that waits. */
+  readonly signal: AbortSignal;
+  /** The thread before this message, oldest first. */
+  history(limit?: number): Promise<HistoryMessage[]>;
+  thinking(text: string, step?: number): AgentOutput;
+  /** `progress` is 0–1. */
+  progress(progress: number, message: string): AgentOutput;
+  /**
+   * Runs a tool visibly; use with `yield*`. A failure throws `AGENT_TOOL_FAILED` (1008) with the tool's error as cause;
+   * an abort throws the signal's reason. `summary` says the result in a line (at most 500 characters).
+   */
+  tool<A, R>(
+    name: string,
+    args: A,
+    run: (signal: AbortSignal) => R | Promise<R>,
+    summary?: (result: R) => string,
+  ): AsyncGenerator<AgentOutput, R, void>;
+}
+
+export interface AgentRunner {
+  run(ctx: AgentContext): AgentStream;
+}
+
+export interface AgentOptions {
+  /** `[a-z][a-z0-9_-]{0,63}`, unique; clients choose by it. */
+  name: string;
+  description: string;
+  /** Total time of one attempt in milliseconds; default: the configured timeout. */
+  timeoutMs?: number;
+  /** How often a run is begun at most, takeovers included; default: as configured. */
+  maxAttempts?: number;
+}
+
+export const AGENT_METADATA = 'clarion:agent';
+
+/** Makes a class an agent: add it to the providers of any module, and the registry finds it at start. */
+export function Agent(options: AgentOptions): ClassDecorator {
+  return applyDecorators(Injectable(), SetMetadata(AGENT_METADATA, options));
+}
