@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import type { Setting } from './setting';
+import type { SettingSections } from './settings';
+
+/** The settings as they are read, before anything is derived. */
+export type Sections = {
+  readonly [S in keyof SettingSections]: {
+    readonly [K in keyof SettingSections[S]]: SettingSections[S][K] extends Setting<infer T> ? T : never;
+  };
+};
+
+/** The validated configuration, one section per room. Inject it by class. */
+export class AppConfig {
+  readonly server;
+  readonly persistence;
+  readonly auth;
+  readonly gateway;
+  readonly agents;
+  readonly health;
+  readonly errors;
+  readonly telemetry;
+
+  constructor(sections: Sections) {
+    const production = sections.server.nodeEnv === 'production';
+    const developmentIssuer = usesDevelopmentIssuer(sections);
+    const { details } = sections.health;
+    this.server = {
+      ...sections.server,
+      production,
+      dataDir: resolve(sections.server.dataDir),
+      host: sections.server.host ?? (developmentIssuer ? '127.0.0.1' : '::'),
+    };
+    this.persistence = { ...sections.persistence, migrateOnStart: sections.persistence.migrateOnStart ?? !production };
+    this.auth = { ...sections.auth, developmentIssuer, leewaySeconds: 30 };
+    this.gateway = { ...sections.gateway, allowLocalOrigins: developmentIssuer };
+    this.agents = { ...sections.agents, drill: sections.agents.drillAgent || developmentIssuer };
+    this.health = {
+      ...sections.health,
+      details: details === 'default' ? (developmentIssuer ? ('always' as const) : ('admin' as const)) : details,
+    };
+    this.errors = sections.errors;
+    this.telemetry = sections.telemetry;
+  }
+}
+
+/** Without a configured issuer Clarion issues tokens itself, never in production. */
+export function usesDevelopmentIssuer(sections: Sections): boolean {
+  return sections.auth.jwtSecret === undefined && sections.server.nodeEnv !== 'production';
+}

@@ -1,0 +1,90 @@
+import { ConfigurationError } from './configuration-error';
+import { envExample } from './env-example';
+import { loadConfig } from './load';
+
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  AUTH_JWT_SECRET: 'x'.repeat(32),
+  AUTH_JWT_ISSUER: 'https://issuer.example',
+  AUTH_JWT_AUDIENCE: 'clarion',
+};
+
+function problemsOf(environment: Record<string, string>): string[] {
+  try {
+    loadConfig(environment);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return error.problems.map(({ name }) => name);
+  }
+}
+
+describe('loadConfig', () => {
+  it('gives every section its defaults on an empty environment', () => {
+    const config = loadConfig({});
+    expect(config.server).toMatchObject({ port: 3000, host: '127.0.0.1', production: false });
+    expect(config.auth.developmentIssuer).toBe(true);
+    expect(config.agents.drill).toBe(true);
+    expect(config.health.details).toBe('always');
+    expect(config.persistence.migrateOnStart).toBe(true);
+  });
+
+  it('counts an empty variable as unset', () => {
+    expect(loadConfig({ PORT: '', AUTH_JWT_SECRET: ' ' }).server.port).toBe(3000);
+  });
+
+  it('names every problem at once, with what was found and what is allowed', () => {
+    expect.assertions(3);
+    try {
+      loadConfig({ PORT: '99999', LOG_LEVEL: 'loud', RUN_MAX_ATTEMPTS: '-1' });
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigurationError);
+      const { problems, message } = error as ConfigurationError;
+      expect(problems.map(({ name }) => name)).toEqual(['PORT', 'RUN_MAX_ATTEMPTS', 'LOG_LEVEL']);
+      expect(message).toContain('PORT: found "99999"; allowed: a whole number from 0 to 65535');
+    }
+  });
+
+  it('never repeats a secret in a problem', () => {
+    expect.assertions(2);
+    try {
+      loadConfig({ DATABASE_URL: 'mysql://root:hunter2@db', AUTH_JWT_SECRET: 'hunter2' });
+    } catch (error) {
+      expect((error as Error).message).not.toContain('hunter2');
+      expect((error as Error).message).toContain('DATABASE_URL');
+    }
+  });
+
+  it.each([
+    ['without a secret', { NODE_ENV: 'production' }, ['AUTH_JWT_SECRET']],
+    ['with a short secret', { ...PRODUCTION, AUTH_JWT_SECRET: 'short' }, ['AUTH_JWT_SECRET']],
+    [
+      'without issuer and audience',
+      { NODE_ENV: 'production', AUTH_JWT_SECRET: 'x'.repeat(32) },
+      ['AUTH_JWT_ISSUER', 'AUTH_JWT_AUDIENCE'],
+    ],
+    ['with the drill agent', { ...PRODUCTION, DRILL_AGENT: '1' }, ['DRILL_AGENT']],
+    ['with exposed root causes', { ...PRODUCTION, EXPOSE_ROOT_CAUSES: '1' }, ['EXPOSE_ROOT_CAUSES']],
+    ['with details for everyone', { ...PRODUCTION, HEALTH_DETAILS: 'always' }, ['HEALTH_DETAILS']],
+  ])('refuses production %s', (_, environment, names) => {
+    expect(problemsOf(environment)).toEqual(names);
+  });
+
+  it('accepts a complete production environment and keeps it strict', () => {
+    const config = loadConfig(PRODUCTION);
+    expect(config.auth.developmentIssuer).toBe(false);
+    expect(config.persistence.migrateOnStart).toBe(false);
+    expect(config.health.details).toBe('admin');
+    expect(config.server.host).toBe('::');
+  });
+
+  it('accepts its own example file', () => {
+    const environment = Object.fromEntries(
+      envExample()
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+        .map((line) => line.split('=') as [string, string]),
+    );
+    expect(loadConfig(environment)).toEqual(loadConfig({}));
+  });
+});

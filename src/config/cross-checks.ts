@@ -1,0 +1,40 @@
+import type { Sections } from './app-config';
+import type { ConfigurationProblem } from './configuration-error';
+
+/** Settings that depend on each other. */
+export function crossCheck(sections: Sections): ConfigurationProblem[] {
+  const { auth, server, errors, agents } = sections;
+  const production = server.nodeEnv === 'production';
+  const checks: [boolean, ConfigurationProblem][] = [
+    [
+      production && auth.jwtSecret === undefined,
+      {
+        name: 'AUTH_JWT_SECRET',
+        found: '',
+        allowed: 'a secret of 32 characters or more; production has no development issuer',
+      },
+    ],
+    [
+      auth.jwtSecret !== undefined && Buffer.byteLength(auth.jwtSecret) < 32,
+      { name: 'AUTH_JWT_SECRET', found: '(hidden)', allowed: 'a secret of 32 characters or more' },
+    ],
+    [
+      auth.jwtSecret !== undefined && auth.jwtIssuer === undefined,
+      { name: 'AUTH_JWT_ISSUER', found: '', allowed: 'the issuer of your tokens, required with AUTH_JWT_SECRET' },
+    ],
+    [
+      auth.jwtSecret !== undefined && auth.jwtAudience === undefined,
+      { name: 'AUTH_JWT_AUDIENCE', found: '', allowed: 'the audience of your tokens, required with AUTH_JWT_SECRET' },
+    ],
+    [production && agents.drillAgent, { name: 'DRILL_AGENT', found: '1', allowed: '0 with NODE_ENV=production' }],
+    [
+      production && errors.exposeRootCause,
+      { name: 'EXPOSE_ROOT_CAUSES', found: '1', allowed: '0 with NODE_ENV=production' },
+    ],
+    [
+      sections.health.details === 'always' && production,
+      { name: 'HEALTH_DETAILS', found: 'always', allowed: 'admin or never with NODE_ENV=production' },
+    ],
+  ];
+  return checks.filter(([failed]) => failed).map(([, problem]) => problem);
+}

@@ -1,0 +1,5 @@
+export { AppConfig } from './app-config';
+export { ConfigModule } from './config.module';
+export { ConfigurationError, type ConfigurationProblem } from './configuration-error';
+export { envExample } from './env-example';
+export { loadConfig, loadConfigFromProcess } from './load';

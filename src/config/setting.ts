@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+/** One environment variable: its name, what it may be, what it is when unset, and why it exists. */
+export interface Setting<T> {
+  readonly name: string;
+  readonly schema: z.ZodType<T>;
+  /** What `.env.example` shows for an unset variable. */
+  readonly defaultText: string;
+  readonly explanation: string;
+  /** A secret's value never appears in an error message. */
+  readonly secret: boolean;
+  /** What is allowed, in words, for the error message. */
+  readonly allowed: string;
+}
+
+interface Options<T> {
+  readonly default?: T;
+  readonly defaultText?: string;
+  readonly secret?: boolean;
+}
+
+function define<T>(
+  name: string,
+  schema: z.ZodType<T>,
+  allowed: string,
+  explanation: string,
+  options: Options<T>,
+): Setting<T> {
+  const fallback = options.default;
+  const defaultText = options.defaultText ?? (fallback === undefined ? '' : textOf(fallback));
+  return { name, schema, allowed, explanation, defaultText, secret: options.secret ?? false };
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
+
+function withDefault<T>(schema: z.ZodType<T, string>, fallback: T): z.ZodType<T> {
+  return z.union([z.undefined().transform(() => fallback), schema]);
+}
+
+/** A whole number between `min` and `max`. */
+export function integer(
+  name: string,
+  min: number,
+  max: number,
+  fallback: number,
+  explanation: string,
+): Setting<number> {
+  const schema = z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max);
+  const allowed = `a whole number from ${min} to ${max}`;
+  return define(name, withDefault(schema, fallback), allowed, explanation, { default: fallback });
+}
+
+/** A switch; unset, it follows `fallback`, which may depend on other settings (null). */
+export function flag(name: string, fallback: boolean, explanation: string): Setting<boolean>;
+export function flag(name: string, fallback: null, explanation: string): Setting<boolean | null>;
+export function flag(name: string, fallback: boolean | null, explanation: string): Setting<boolean | null> {
+  const schema = z
+    .enum(['1', '0', 'true', 'false'])
+    .transform((value): boolean | null => value === '1' || value === 'true');
+  const defaultText = fallback === null ? '' : textOf(fallback);
+  return define(name, withDefault(schema, fallback), '1, 0, true or false', explanation, { defaultText });
+}
+
+/** One of a few words. */
+export function choice<const V extends readonly [string, ...string[]]>(
+  name: string,
+  values: V,
+  fallback: V[number],
+  explanation: string,
+): Setting<V[number]> {
+  const schema = z.enum(values) as unknown as z.ZodType<V[number], string>;
+  return define(name, withDefault<V[number]>(schema, fallback), `one of ${values.join(', ')}`, explanation, {
+    default: fallback,
+  });
+}
+
+/** Free text; empty counts as unset. */
+export function text(name: string, explanation: string, options: Options<string> = {}): Setting<string | undefined> {
+  const allowed = 'text of at most 4096 characters';
+  return define(name, z.string().max(4096).optional(), allowed, explanation, options);
+}
+
+/** Text with a default. */
+export function textOr(name: string, fallback: string, explanation: string): Setting<string> {
+  const schema = z.string().max(4096);
+  return define(name, withDefault(schema, fallback), 'text of at most 4096 characters', explanation, {
+    default: fallback,
+  });
+}
+
+/** A list of words separated by commas. */
+export function list(
+  name: string,
+  item: RegExp,
+  allowed: string,
+  fallback: string[],
+  explanation: string,
+): Setting<string[]> {
+  const schema = z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
+    .refine((items) => items.every((part) => item.test(part)));
+  return define(name, withDefault(schema, fallback), allowed, explanation, { default: fallback });
+}
+
+/** A URL of one of the given protocols; it may hold a password and is treated as a secret. */
+export function url(name: string, protocols: readonly string[], explanation: string): Setting<string | undefined> {
+  const schema = z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol.replace(/:$/, '')))
+    .optional();
+  const allowed = `a URL beginning with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`;
+  return define(name, schema, allowed, explanation, { secret: true });
+}
