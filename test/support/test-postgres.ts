@@ -23,10 +23,12 @@ const START_TIMEOUT_MS = 60_000;
 /**
  * Outlives whoever started it: when its standard input closes, which the death of a test run does as well, it ends the
  * server, and when the server has ended it removes the directory. $1 is the directory, the rest the server's command.
+ * It is silent itself, because a word into the pipe of a dead test run would end it.
  */
 const WATCHER = `exec 3<&0; dir=$1; shift
 "$@" 3<&- & server=$!
-{ read _ <&3; kill -QUIT $server; } >/dev/null 2>&1 & watch=$!
+exec >/dev/null 2>&1
+{ read _ <&3; kill -QUIT $server; } & watch=$!
 wait $server; kill $watch; cd /; rm -rf "$dir"`;
 
 /** Starts a PostgreSQL of its own on a random port of 127.0.0.1, not durable, open to 300 connections. */
