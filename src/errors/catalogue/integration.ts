@@ -1,0 +1,32 @@
+import { defineReasons } from './definition';
+
+/** 1010: background tasks, alert channels, coordination. */
+export const INTEGRATION = defineReasons('Integration', {
+  BACKGROUND_TASK_FAILED: {
+    severity: 'error',
+    http: 500,
+    message: 'A background task failed',
+    publicDetails: ['task'],
+  },
+  SPOOL_WRITE_FAILED: {
+    severity: 'critical',
+    http: 500,
+    message: 'A failure record could not be written to the local spool',
+  },
+  SPOOL_OVERFLOW: {
+    severity: 'critical',
+    http: 500,
+    message: 'The local spool of failure records is full',
+  },
+  HEALTH_CHECK_FAILED: {
+    severity: 'error',
+    http: 500,
+    message: 'A health check threw an error',
+    publicDetails: ['indicator'],
+  },
+  NOTIFICATION_FAILED: {
+    severity: 'error',
+    http: 500,
+    message: "A notification could not be handed to the user's mailbox",
+  },
+});

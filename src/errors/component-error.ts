@@ -1,0 +1,50 @@
+import type { Component } from '@clarion/protocol';
+import { CATALOGUE, type Reason, type ReasonOf } from './catalogue';
+import type { ReasonDefinition } from './catalogue/definition';
+
+export interface ComponentErrorOptions {
+  /** What describes this occurrence. Only keys that the catalogue marks public ever reach an end user. */
+  readonly details?: Record<string, unknown>;
+  /** What caused it: the standard `Error.cause`. */
+  readonly cause?: unknown;
+  /** In milliseconds, where this occurrence knows better than the catalogue. */
+  readonly retryAfterMs?: number | null;
+}
+
+/** A failure with a precise reason. Made by the factory of its component: `ComponentError.database('DATABASE_TIMEOUT')`. */
+export class ComponentError extends Error {
+  override readonly name = 'ComponentError';
+  readonly definition: ReasonDefinition<Reason>;
+  readonly details: Record<string, unknown>;
+  readonly retryAfterMs: number | null;
+
+  constructor(
+    readonly reason: Reason,
+    options: ComponentErrorOptions = {},
+  ) {
+    const definition = CATALOGUE[reason];
+    super(definition.message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.definition = definition;
+    this.details = options.details ?? {};
+    this.retryAfterMs = options.retryAfterMs === undefined ? definition.retryAfterMs : options.retryAfterMs;
+  }
+
+  static readonly authentication = factoryOf<'Authentication'>();
+  static readonly factory = factoryOf<'Factory'>();
+  static readonly messageHandler = factoryOf<'MessageHandler'>();
+  static readonly database = factoryOf<'Database'>();
+  static readonly dependencies = factoryOf<'Dependencies'>();
+  static readonly redis = factoryOf<'Redis'>();
+  static readonly agentSupervisor = factoryOf<'AgentSupervisor'>();
+  static readonly webSocketBridge = factoryOf<'WebSocketBridge'>();
+  static readonly integration = factoryOf<'Integration'>();
+  static readonly internal = factoryOf<'Internal'>();
+}
+
+function factoryOf<C extends Component>() {
+  return (reason: ReasonOf<C>, options?: ComponentErrorOptions): ComponentError => {
+    const error = new ComponentError(reason, options);
+    Error.captureStackTrace(error, factoryOf);
+    return error;
+  };
+}
