@@ -1,30 +1,11 @@
 'use strict';
 
-/** Calls that take a failure over: `report` whatever it is told, the others only when the failure is passed on to them. */
-const REPORTERS = new Set(['report']);
-const FORWARDERS = new Set(['reject', 'resolve', 'callback', 'cb', 'done', 'next', 'destroy']);
-const ITERATORS = new Set(['forEach', 'map']);
-const COLLECTIONS = new Set(['Array', 'Map', 'Object', 'Set']);
-const LOGGER = /^(console|log|logger)$|Logger$/;
-const WRAPPERS = new Set(['AwaitExpression', 'TSAsExpression', 'TSSatisfiesExpression', 'TSNonNullExpression']);
+const { FailureValues, FORWARDERS, ITERATORS, isFunction, nameOf, REPORTER } = require('./failure-values');
 
-/** What is known where a statement has run: the failure may still be unhandled, is handled, or the path has ended. */
+/** What is known where a statement has run: the failure is still open, is handled (or expected), or the path has ended. */
 const OPEN = 'open';
 const HANDLED = 'handled';
 const ENDED = 'ended';
-
-const isFunction = (node) => node.type === 'ArrowFunctionExpression' || node.type === 'FunctionExpression';
-
-/** `a.b.report` and `report` are both called `report`. */
-function nameOf(node) {
-  if (node.type === 'MemberExpression') return node.computed ? undefined : node.property.name;
-  return node.type === 'Identifier' ? node.name : undefined;
-}
-
-/** Whether a function of this name may be given as the handler itself. */
-const isForwarder = (name) => REPORTERS.has(name) || FORWARDERS.has(name);
-
-const isLoggerCall = ({ callee }) => callee.type === 'MemberExpression' && LOGGER.test(nameOf(callee.object) ?? '');
 
 /** Where paths meet again, the worst of those that go on counts. */
 function merge(states) {
@@ -33,11 +14,10 @@ function merge(states) {
 }
 
 /** Follows every path through one handler; `silent` turns true when one leaves it with the failure unhandled. */
-class HandlerAnalysis {
+class HandlerAnalysis extends FailureValues {
   constructor(visitorKeys, parameters, options) {
-    this.visitorKeys = visitorKeys;
+    super(visitorKeys, parameters);
     this.options = options;
-    this.failureNames = new Set(parameters.flatMap((parameter) => this.boundNames(parameter)));
     this.breaks = [];
     this.silent = false;
   }
@@ -86,15 +66,13 @@ class HandlerAnalysis {
     }
     if (node.type === 'AssignmentExpression' && nameOf(node.left) === 'exitCode')
       return this.options.processExit === true;
-    if (node.type === 'VariableDeclarator' && node.init && this.mentionsFailure(node.init)) {
-      for (const name of this.boundNames(node.id)) this.failureNames.add(name);
-    }
+    if (node.type === 'VariableDeclarator') this.follow(node);
     return !/Function/.test(node.type) && this.children(node).some((child) => this.reports(child));
   }
 
   isReport(call) {
     const name = nameOf(call.callee);
-    if (REPORTERS.has(name)) return true;
+    if (REPORTER.test(name)) return true;
     if (FORWARDERS.has(name)) return call.arguments.some((argument) => this.isFailure(argument));
     if (this.options.processExit && name === 'exit') return true;
     return ITERATORS.has(name) && call.arguments.some((argument) => isFunction(argument) && this.reportsEach(argument));
@@ -103,53 +81,6 @@ class HandlerAnalysis {
   reportsEach({ body }) {
     if (body.type !== 'BlockStatement') return this.reports(body);
     return body.body.some((node) => node.type === 'ExpressionStatement' && this.reports(node));
-  }
-
-  /** Whether a returned value tells of the failure, rather than standing in for the result that is missing. */
-  isFailure(node) {
-    if (node === null) return false;
-    if (WRAPPERS.has(node.type)) return this.isFailure(node.argument ?? node.expression);
-    switch (node.type) {
-      case 'ConditionalExpression':
-        return this.isFailure(node.consequent) && this.isFailure(node.alternate);
-      case 'LogicalExpression':
-        return this.isFailure(node.left) && this.isFailure(node.right);
-      case 'SequenceExpression':
-        return this.isFailure(node.expressions.at(-1));
-      case 'CallExpression':
-        if (nameOf(node.callee) === 'resolve') return node.arguments.some((argument) => this.isFailure(argument));
-        return !isLoggerCall(node) && nameOf(node.callee) !== 'noop';
-      case 'NewExpression':
-        return node.arguments.length > 0 || !COLLECTIONS.has(nameOf(node.callee));
-      case 'ObjectExpression':
-        return node.properties.some((property) => this.isFailureProperty(property));
-      case 'ArrayExpression':
-      case 'Identifier':
-      case 'MemberExpression':
-        return this.mentionsFailure(node);
-      default:
-        return false;
-    }
-  }
-
-  isFailureProperty(property) {
-    if (property.type === 'SpreadElement') return this.isFailure(property.argument);
-    if (nameOf(property.key) === 'ok' && property.value.value === false) return true;
-    return this.isFailure(property.value) || this.mentionsFailure(property.value);
-  }
-
-  mentionsFailure(node) {
-    if (node.type === 'Identifier') return this.failureNames.has(node.name);
-    if (node.type === 'MemberExpression' && !node.computed) return this.mentionsFailure(node.object);
-    return this.children(node).some((child) => this.mentionsFailure(child));
-  }
-
-  boundNames(pattern) {
-    return pattern.type === 'Identifier' ? [pattern.name] : this.children(pattern).flatMap((c) => this.boundNames(c));
-  }
-
-  children(node) {
-    return (this.visitorKeys[node.type] ?? []).flatMap((key) => node[key] ?? []).filter(Boolean);
   }
 }
 
@@ -171,13 +102,20 @@ const statements = {
   ContinueStatement: (analysis, _node, state) => analysis.leave(state),
   IfStatement(analysis, node, before) {
     const state = analysis.evaluate(node.test, before);
-    return merge([analysis.run(node.consequent, state), node.alternate ? analysis.run(node.alternate, state) : state]);
+    const [onTrue, onFalse] = [true, false].map((outcome) =>
+      analysis.recognises(node.test, outcome) ? HANDLED : state,
+    );
+    return merge([
+      analysis.run(node.consequent, onTrue),
+      node.alternate ? analysis.run(node.alternate, onFalse) : onFalse,
+    ]);
   },
   SwitchStatement(analysis, node, before) {
     const start = analysis.evaluate(node.discriminant, before);
+    const recognised = analysis.mentionsFailure(node.discriminant) ? HANDLED : start;
     return analysis.breakable(() => {
       const last = node.cases.reduce(
-        (fallen, { consequent }) => analysis.runAll(consequent, fallen === ENDED ? start : merge([fallen, start])),
+        (fallen, { test, consequent }) => analysis.runAll(consequent, merge([fallen, test ? recognised : start])),
         ENDED,
       );
       return node.cases.some(({ test }) => test === null) ? last : merge([last, start]);
@@ -196,4 +134,4 @@ const statements = {
   WhileStatement: loop,
 };
 
-module.exports = { HandlerAnalysis, isFunction, isForwarder, nameOf };
+module.exports = { HandlerAnalysis };

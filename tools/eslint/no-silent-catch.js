@@ -1,6 +1,7 @@
 'use strict';
 
-const { HandlerAnalysis, isForwarder, isFunction, nameOf } = require('./handler-analysis');
+const { isForwarder, nameOf } = require('./failure-values');
+const { HandlerAnalysis } = require('./handler-analysis');
 
 /** The handler of a rejection in `.catch(handler)` or `.then(onFulfilled, handler)`, if the call has one. */
 function rejectionHandler({ callee, arguments: args }) {
@@ -9,11 +10,23 @@ function rejectionHandler({ callee, arguments: args }) {
   return nameOf(callee) === 'then' ? args[1] : undefined;
 }
 
+/** The function of the same file that an identifier names. */
+function declaredFunction(sourceCode, node) {
+  if (node.type !== 'Identifier') return undefined;
+  for (let scope = sourceCode.getScope(node); scope; scope = scope.upper) {
+    const [definition] = scope.set.get(node.name)?.defs ?? [];
+    if (definition) return definition.type === 'FunctionName' ? definition.node : undefined;
+  }
+}
+
 /** @type {import('eslint').Rule.RuleModule} */
 module.exports = {
   meta: {
     type: 'problem',
-    docs: { description: 'A caught failure is rethrown, returned as a typed failure, or reported' },
+    docs: {
+      description:
+        'A caught failure is rethrown, returned as a typed failure, or reported; one that was recognised by its type or code may be answered',
+    },
     schema: [{ type: 'object', properties: { processExit: { type: 'boolean' } }, additionalProperties: false }],
     messages: {
       silent: 'A failure can vanish here: on every path rethrow it, return a typed failure, or call the reporter.',
@@ -32,13 +45,14 @@ module.exports = {
     return {
       CatchClause: (node) => check(node, node.param ? [node.param] : [], node.body),
       CallExpression(node) {
-        const handler = rejectionHandler(node);
-        if (handler === undefined) return;
-        if (isFunction(handler)) return check(handler, handler.params, handler.body);
-        const isReference = ['Identifier', 'MemberExpression', 'CallExpression'].includes(handler.type);
-        const name = nameOf(handler.type === 'CallExpression' ? handler.callee : handler);
+        const given = rejectionHandler(node);
+        if (given === undefined) return;
+        const handler = declaredFunction(context.sourceCode, given) ?? given;
+        if (/Function/.test(handler.type)) return check(given, handler.params, handler.body);
+        const isReference = ['Identifier', 'MemberExpression', 'CallExpression'].includes(given.type);
+        const name = nameOf(given.type === 'CallExpression' ? given.callee : given);
         if (!isReference || name === 'undefined' || isForwarder(name)) return;
-        context.report({ node: handler, messageId: 'reference' });
+        context.report({ node: given, messageId: 'reference' });
       },
     };
   },

@@ -39,7 +39,7 @@ describe('a handler that ends in a throw', () => {
       'if (!fatal) return; throw error;',
       'if (fatal) { throw error; } else { retry(); }',
       'switch (error.code) { case "A": throw error; }',
-      'switch (error.code) { case "A": break; default: throw error; }',
+      'switch (kind) { case "A": break; default: throw error; }',
       'for (const item of items) { if (item) break; throw error; }',
       'while (more()) { throw error; }',
       'const fail = () => { throw error; };',
@@ -111,6 +111,7 @@ describe('a handler that reports or passes the failure on', () => {
     valid: [
       'reporter.report(error, context);',
       'void this.reporter.report(error, context);',
+      'await this.reportDelay(error);',
       'return report(error);',
       'const failure = await this.reporter.report(error, context); show(failure); return;',
       'show(await reporter.report(error, context)); return null;',
@@ -134,6 +135,7 @@ describe('a handler that reports or passes the failure on', () => {
     invalid: [
       'console.error(error);',
       'this.logger.error(error);',
+      'this.reporting(error);',
       'callback();',
       'callback(null);',
       'next();',
@@ -157,6 +159,40 @@ describe('a handler that reports or passes the failure on', () => {
   });
 });
 
+describe('a handler that recognises one expected failure', () => {
+  tester.run('no-silent-catch', rule, {
+    valid: [
+      'if (error.code === "ENOENT") return undefined; throw error;',
+      'if (codeOf(error) !== "ESRCH") throw error;',
+      'const code = codeOf(error); if (code === "ENOENT" || code === "ESRCH") return ""; throw error;',
+      'const code = codeOf(error); if (code !== "EEXIST" && code !== "ENOTEMPTY") throw error;',
+      'if (!(error instanceof Missing)) throw error; return null;',
+      'if (isUniqueViolation(error)) return existing; throw error;',
+      'if (EXPECTED.has(error.code)) return; throw error;',
+      'if (retrying && error instanceof Missing) return null; throw error;',
+      'if (error.status === GONE) { close(); } else { reporter.report(error); }',
+      'switch (error.code) { case "A": break; default: throw error; }',
+      'switch (error.code) { case "A": case "B": return null; } throw error;',
+    ].flatMap(handlers),
+    invalid: [
+      'if (error.code === "ENOENT") return undefined;',
+      'if (error.code !== "ENOENT") return undefined; throw error;',
+      'if (error.code === "ENOENT" || quiet) return undefined; throw error;',
+      'if (error.code !== "EEXIST" && loud) throw error;',
+      'if (error instanceof Error) return null; throw error;',
+      'if (error === undefined) return null; throw error;',
+      'if (error.code === null) return null; throw error;',
+      'if (typeof error === "object") return null; throw error;',
+      'if (isQuiet(this.mode)) return null; throw error;',
+      'if (kind === "mild") return null; throw error;',
+      'switch (error.code) { case "A": return null; }',
+      'switch (error.code) { case "A": default: return null; }',
+    ]
+      .flatMap(handlers)
+      .map(silent),
+  });
+});
+
 describe('a handler in place', () => {
   tester.run('no-silent-catch', rule, {
     valid: [
@@ -173,6 +209,8 @@ describe('a handler in place', () => {
       'work().catch(next);',
       'work().catch(reporter.report("save"));',
       'work().then(use);',
+      'work().catch(rethrow); function rethrow(error) { throw new SaveFailed(error); }',
+      'function f() { return work().catch(pass); function pass(error) { return classify(error); } }',
       'work().then(use, undefined);',
       'work().then(use, null);',
       'work().finally(close);',
@@ -189,6 +227,8 @@ describe('a handler in place', () => {
       silent('work()?.catch(() => null);'),
       silent('work().catch((error) => console.error(error));'),
       silent('work().then(use, () => []);'),
+      silent('work().catch(quiet); function quiet(error) { note(error); }'),
+      reference('import { quiet } from "./quiet"; work().catch(quiet);'),
       reference('work().catch(noop);'),
       reference('work().catch(console.error);'),
       reference('work().then(use, this.onFailure);'),
