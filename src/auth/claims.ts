@@ -1,0 +1,53 @@
+import { isAcceptableText } from '@clarion/protocol';
+import { ComponentError } from '../errors';
+import { ADMIN_SCOPE, isUserId, MAX_USER_ID_LENGTH, type Principal } from './principal';
+import { type Claims, malformed } from './token-format';
+import type { TrustedIssuer } from './trusted-issuer';
+
+const MAX_TOKEN_ID_LENGTH = 256;
+
+/**
+ * Reads claims whose signature and time have been verified.
+ * @throws ComponentError AUTH_TOKEN_ISSUER, AUTH_TOKEN_AUDIENCE, AUTH_TOKEN_SUBJECT, AUTH_TOKEN_MALFORMED
+ */
+export function principalFrom(claims: Claims, trusted: TrustedIssuer): Principal {
+  if (trusted.issuer !== undefined && claims.iss !== trusted.issuer) {
+    throw ComponentError.authentication('AUTH_TOKEN_ISSUER');
+  }
+  if (trusted.audience !== undefined && ![claims.aud].flat().includes(trusted.audience)) {
+    throw ComponentError.authentication('AUTH_TOKEN_AUDIENCE');
+  }
+  assertSubject(claims.sub);
+  const scopes = scopesOf(claims);
+  return {
+    user_id: claims.sub,
+    scopes,
+    admin: scopes.has(ADMIN_SCOPE),
+    expires_at: new Date(claims.exp * 1000),
+    token_id: tokenIdOf(claims),
+  };
+}
+
+/** @throws ComponentError AUTH_TOKEN_SUBJECT */
+export function assertSubject(sub: unknown): asserts sub is string {
+  if (isUserId(sub)) return;
+  throw ComponentError.authentication('AUTH_TOKEN_SUBJECT', { details: { max_length: MAX_USER_ID_LENGTH } });
+}
+
+/** Issuers differ: `scope` (RFC 8693), `scp` and `scopes`, each as text separated by spaces or as a list. */
+function scopesOf(claims: Claims): ReadonlySet<string> {
+  return new Set(['scope', 'scp', 'scopes'].flatMap((name) => scopeList(claims[name], name)));
+}
+
+function scopeList(value: unknown, name: string): string[] {
+  if (value === undefined || value === null) return [];
+  if (typeof value === 'string') return value.split(' ').filter((scope) => scope !== '');
+  if (Array.isArray(value) && value.every((scope) => typeof scope === 'string')) return value;
+  throw malformed(name);
+}
+
+function tokenIdOf({ jti }: Claims): string | null {
+  if (jti === undefined) return null;
+  if (typeof jti !== 'string' || jti.length > MAX_TOKEN_ID_LENGTH || !isAcceptableText(jti)) throw malformed('jti');
+  return jti;
+}

@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+import { PassportStrategy } from '@nestjs/passport';
+import { Strategy } from 'passport-jwt';
+import { principalFrom } from './claims';
+import type { Principal } from './principal';
+import type { Claims } from './token-format';
+import { TrustedIssuer } from './trusted-issuer';
+
+/** What the strategy is run on: sockets and HTTP take the token out of their request themselves. */
+export interface PresentedToken {
+  readonly token: string;
+}
+
+/** Signature and time by `passport-jwt`, with pinned algorithms; the claims by `principalFrom`. */
+@Injectable()
+export class PassportJwtStrategy extends PassportStrategy(Strategy, 'clarion-jwt') {
+  constructor(private readonly trusted: TrustedIssuer) {
+    super({
+      jwtFromRequest: (presented: unknown) => (presented as PresentedToken).token,
+      // A KeyObject is never guessed to be a PEM key, as text is; the types know only text.
+      secretOrKeyProvider: (_presented, _token, done) => done(null, trusted.key as unknown as Buffer),
+      algorithms: [...trusted.algorithms],
+      jsonWebTokenOptions: { clockTolerance: trusted.leewaySeconds },
+    });
+  }
+
+  validate(claims: Claims): Principal {
+    return principalFrom(claims, this.trusted);
+  }
+}

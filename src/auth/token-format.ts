@@ -1,0 +1,72 @@
+import { MAX_TOKEN_CHARS } from '@clarion/protocol';
+import { ComponentError } from '../errors';
+
+/** The claims that Clarion reads, none of them verified yet but for `exp` and `nbf` being dates. */
+export interface Claims extends Readonly<Record<string, unknown>> {
+  readonly exp: number;
+  readonly nbf?: number;
+}
+
+const MAX_DATE_SECONDS = 8.64e12;
+const ACCEPTED_TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt'];
+
+/**
+ * Checks everything about a token that needs no key, so that a later failure of the signature is nothing but that.
+ * A token without `exp` is refused: it could never be got rid of. So is one with `crit` (RFC 7515 §4.1.11: no extension
+ * is understood here) and one of another `typ` (RFC 8725 §3.11: a logout token, for one, is no access token).
+ * @throws ComponentError AUTH_TOKEN_MISSING, AUTH_TOKEN_MALFORMED, AUTH_ALGORITHM_NOT_ALLOWED
+ */
+export function assertTokenFormat(token: string, algorithms: readonly string[]): void {
+  if (token === '') throw ComponentError.authentication('AUTH_TOKEN_MISSING');
+  if (token.length > MAX_TOKEN_CHARS) throw malformed('size');
+  const [header, payload, signature, ...rest] = token.split('.');
+  if (header === undefined || payload === undefined || signature === undefined || rest.length > 0)
+    throw malformed('parts');
+  assertHeader(jsonObject(header, 'header'), algorithms);
+  assertClaims(jsonObject(payload, 'payload'));
+  if (signature === '' || !isBase64Url(signature)) throw malformed('signature');
+}
+
+/** A refusal of what cannot be a token; `problem` names the part that is wrong. */
+export function malformed(problem: string, cause?: unknown): ComponentError {
+  return ComponentError.authentication('AUTH_TOKEN_MALFORMED', { details: { problem }, cause });
+}
+
+function assertHeader(header: Record<string, unknown>, algorithms: readonly string[]): void {
+  const { alg, typ, crit } = header;
+  if (typeof alg !== 'string') throw malformed('alg');
+  if (!algorithms.includes(alg)) {
+    throw ComponentError.authentication('AUTH_ALGORITHM_NOT_ALLOWED', { details: { allowed: algorithms } });
+  }
+  const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ;
+  if (!ACCEPTED_TYPES.includes(type)) throw malformed('typ');
+  if (crit !== undefined) throw malformed('crit');
+}
+
+function assertClaims({ exp, nbf }: Record<string, unknown>): void {
+  if (!isDate(exp)) throw malformed('exp');
+  if (nbf !== undefined && !isDate(nbf)) throw malformed('nbf');
+}
+
+function isDate(value: unknown): boolean {
+  return typeof value === 'number' && Math.abs(value) <= MAX_DATE_SECONDS;
+}
+
+function isBase64Url(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part;
+}
+
+function jsonObject(part: string, name: string): Record<string, unknown> {
+  if (!isBase64Url(part)) throw malformed(name);
+  const value = parseJson(part, name);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(name);
+  return value as Record<string, unknown>;
+}
+
+function parseJson(part: string, name: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')));
+  } catch (cause) {
+    throw malformed(name, cause);
+  }
+}
