@@ -1,3 +1,4 @@
+import { AGENT_NAME_PATTERN } from '@clarion/protocol';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { AppConfig, ConfigurationError, type ConfigurationProblem } from '../config';
@@ -12,8 +13,6 @@ interface Candidate {
   agent: RegisteredAgent;
   singleton: boolean;
 }
-
-const NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 
 /** Every agent of this process: all providers of all modules whose class carries `@Agent`. Needs Nest's DiscoveryModule. */
 @Injectable()
@@ -52,11 +51,11 @@ export class AgentRegistry implements OnModuleInit {
     return [...this.agents.keys()];
   }
 
-  /** Throws AGENT_UNKNOWN (1008). */
+  /** Throws AGENT_UNKNOWN (1004). */
   get(name: string): RegisteredAgent {
     const agent = this.agents.get(name);
     if (agent === undefined) {
-      throw ComponentError.agentSupervisor('AGENT_UNKNOWN', { details: { agent: name, agents: this.names() } });
+      throw ComponentError.messageHandler('AGENT_UNKNOWN', { details: { agent: name, available: this.names() } });
     }
     return agent;
   }
@@ -81,7 +80,9 @@ function problemsOf({ agent, singleton }: Candidate, earlier: Candidate[]): Conf
   const className = agent.runner.constructor.name;
   const name = `@Agent of ${className}`;
   const problems: ConfigurationProblem[] = [];
-  if (!NAME.test(agent.name)) problems.push({ name, found: agent.name, allowed: `a name that matches ${NAME.source}` });
+  if (!AGENT_NAME_PATTERN.test(agent.name)) {
+    problems.push({ name, found: agent.name, allowed: `a name that matches ${AGENT_NAME_PATTERN.source}` });
+  }
   if (typeof agent.runner.run !== 'function') problems.push({ name, found: 'no method run', allowed: 'run(ctx)' });
   if (!singleton) problems.push({ name, found: 'a request-scoped or transient provider', allowed: 'a singleton' });
   const twin = earlier.find((other) => other.agent.name === agent.name);

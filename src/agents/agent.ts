@@ -69,7 +69,7 @@ export interface AgentRunner {
 }
 
 export interface AgentOptions {
-  /** `[a-z][a-z0-9_-]{0,63}`, unique; clients choose by it. */
+  /** 1–64 of `A-Za-z0-9_-`, unique; clients choose by it. */
   name: string;
   description: string;
   /** Total time of one attempt in milliseconds; default: the configured timeout. */

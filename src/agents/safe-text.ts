@@ -19,7 +19,7 @@ export function boundedText(text: string, limit: number): string {
 /** A JSON object that jsonb takes, of at most `limit` UTF-16 units serialised; a larger one becomes `{truncated, preview}`. */
 export function boundedObject(value: unknown, limit: number): Record<string, unknown> {
   const json = JSON.stringify(value, safeValue) ?? '{}';
-  if (json.length > limit) return { truncated: true, preview: boundedText(json, Math.floor(limit / 2)) };
+  if (json.length > limit) return { truncated: true, preview: boundedText(json, Math.floor(limit / 2) - 32) };
   const parsed: unknown = JSON.parse(json);
   return isObject(parsed) ? parsed : { value: parsed };
 }

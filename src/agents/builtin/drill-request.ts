@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { ComponentError } from '../../errors';
+
+const failSchema = z.strictObject({
+  kind: z.enum(['throw', 'hang', 'crash', 'tool', 'provider']),
+  /** How many words are written before it fails. */
+  at_token: z.int().min(0).max(100_000).default(0),
+  /** Only on these attempts; absent: on every one. */
+  on_attempts: z.array(z.int().min(1)).optional(),
+});
+
+const drillSchema = z
+  .strictObject({
+    tokens: z.int().min(0).max(100_000).default(20),
+    /** 0: as fast as possible. */
+    per_second: z.number().min(0).max(10_000).default(50),
+    think: z.int().min(0).max(1000).default(0),
+    tools: z.int().min(0).max(1000).default(0),
+    fail: failSchema.optional(),
+    ask: z.never({ error: 'not supported yet' }).optional(),
+  })
+  .refine(({ tokens, fail }) => (fail?.at_token ?? 0) <= tokens, {
+    path: ['fail', 'at_token'],
+    error: 'lies past the last token',
+  });
+
+export type DrillRequest = z.infer<typeof drillSchema>;
+export type DrillFailure = z.infer<typeof failSchema>;
+
+/** Reads a message to `drill`; anything but its grammar is DRILL_REQUEST_INVALID (1008), `details.issues` says why. */
+export function readDrillRequest(content: string): DrillRequest {
+  const result = drillSchema.safeParse(parseJson(content));
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) => `${path.join('.') || 'content'}: ${message}`);
+  throw ComponentError.agentSupervisor('DRILL_REQUEST_INVALID', { cause: result.error, details: { issues } });
+}
+
+function parseJson(content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    const issues = ['content: is not JSON'];
+    throw ComponentError.agentSupervisor('DRILL_REQUEST_INVALID', { cause, details: { issues } });
+  }
+}
