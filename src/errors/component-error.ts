@@ -42,9 +42,10 @@ export class ComponentError extends Error {
 }
 
 function factoryOf<C extends Component>() {
-  return (reason: ReasonOf<C>, options?: ComponentErrorOptions): ComponentError => {
+  const create = (reason: ReasonOf<C>, options?: ComponentErrorOptions): ComponentError => {
     const error = new ComponentError(reason, options);
-    Error.captureStackTrace(error, factoryOf);
+    Error.captureStackTrace(error, create);
     return error;
   };
+  return create;
 }

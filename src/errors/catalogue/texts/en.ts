@@ -1,0 +1,6 @@
+import { CLIENTS } from './en/clients';
+import { SERVICE } from './en/service';
+import type { UserTexts } from './user-text';
+
+/** The user's texts in English, to which every other language falls back. */
+export const EN: UserTexts = { ...CLIENTS, ...SERVICE };

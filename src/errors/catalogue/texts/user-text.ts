@@ -1,0 +1,14 @@
+import type { Reason } from '../index';
+
+/** What an end user reads about a reason, in one language. */
+export interface UserText {
+  /** What happened, as a headline. */
+  readonly message: string;
+  /** The same in plain words, and what it means for the user. */
+  readonly user_friendly_message: string;
+  /** What the user does now. */
+  readonly action_required: string;
+}
+
+/** All texts of one language: a missing reason does not compile. */
+export type UserTexts = Readonly<Record<Reason, UserText>>;

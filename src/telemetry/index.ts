@@ -1,0 +1,4 @@
+export { createLogger, httpLogging, LOGGER, type Logger } from './logger';
+export { MetricsRegistry } from './metrics-registry';
+export { plainObject, plainText } from './plain';
+export { TelemetryModule } from './telemetry.module';
