@@ -1,0 +1,4 @@
+export { AdminAccess } from './admin-access';
+export { AdminGuard } from './admin.guard';
+export { adminMiddleware } from './admin.middleware';
+export { AdminSessionModule } from './admin-session.module';
