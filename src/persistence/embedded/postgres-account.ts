@@ -9,7 +9,7 @@ export interface PostgresAccount {
 }
 
 /** Permission bits as in one octal digit of a mode. */
-export const SEARCH = 0o1;
+const SEARCH = 0o1;
 export const READ = 0o4;
 export const EXECUTE = 0o5;
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, cp, lstat, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { codeOf, EmbeddedPostgresError } from './embedded-postgres.error';
+import { exists } from './files';
 import { EXECUTE, type PostgresAccount, READ, reachable } from './postgres-account';
 
 export interface PostgresBinaries {
@@ -75,17 +76,6 @@ async function makeLink(to: string, link: string): Promise<void> {
   }
 }
 
-/** Whether something stands at `path`, a dangling link included. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
-
 /**
  * The binaries at a place that the account can reach: where they are, or else a copy below `directory` that is made once per version.
  */
@@ -104,6 +94,7 @@ export async function binariesFor(
 /** Copies all of `from` to `to`, or nothing: a kill in the middle leaves only a temporary name. */
 async function copyTree(from: string, to: string): Promise<void> {
   const temporary = join(dirname(to), `.${basename(to)}-${randomBytes(6).toString('hex')}`);
+  await mkdir(dirname(to), { recursive: true, mode: 0o755 });
   try {
     await cp(from, temporary, { recursive: true, verbatimSymlinks: true });
     await makePublic(temporary);

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { open, rename, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { ClusterHome } from './cluster-home';
+import { EmbeddedPostgresError } from './embedded-postgres.error';
+import { exists } from './files';
+import { clusterName } from './leftovers';
+import { pause, runAs, send } from './processes';
+
+const LOG_LIMIT = 10 * 1024 * 1024;
+const TAIL_LIMIT = 4_096;
+const FAST_SHUTDOWN_LIMIT_MS = 10_000;
+const IMMEDIATE_SHUTDOWN_LIMIT_MS = 6_000;
+
+/** Durable, local, and silent about statements: what a statement ran into is told to who sent it, and may hold users' words. */
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '200',
+  shared_buffers: '128MB',
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  jit: 'off',
+  TimeZone: 'UTC',
+  log_timezone: 'UTC',
+  log_min_messages: 'log',
+  log_checkpoints: 'off',
+  logging_collector: 'off',
+};
+
+/** One running PostgreSQL server: from its start to its exit. */
+export class Postmaster {
+  /** Resolves when it has ended, with how. */
+  readonly exited: Promise<string>;
+  running = true;
+  private readonly child: ChildProcess;
+  private readonly logFile: string;
+  private readonly logStart: number;
+
+  private constructor(child: ChildProcess, logFile: string, logStart: number) {
+    this.child = child;
+    this.logFile = logFile;
+    this.logStart = logStart;
+    this.exited = new Promise((resolve) => {
+      const end = (how: string): void => {
+        this.running = false;
+        resolve(how);
+      };
+      child.on('error', (error) => (child.pid ? undefined : end(error.message)));
+      child.once('exit', (code, signal) => end(signal ?? `exit ${code}`));
+    });
+  }
+
+  /** Its output goes to a file, not a pipe: our death must not be one to it. */
+  static async spawn(home: ClusterHome, port: number, logFile: string): Promise<Postmaster> {
+    await rotate(logFile);
+    const log = await open(logFile, 'a', 0o600);
+    try {
+      const { size } = await log.stat();
+      const named = { ...SETTINGS, cluster_name: clusterName(home.cluster) };
+      const settings = Object.entries(named).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+      const child = spawn(home.binaries.postgres, ['-D', home.cluster, '-p', String(port), ...settings], {
+        ...runAs(home.account),
+        stdio: ['ignore', log.fd, log.fd],
+      });
+      return new Postmaster(child, logFile, size);
+    } finally {
+      await log.close();
+    }
+  }
+
+  /** Null when it has ended. */
+  get pid(): number | null {
+    return this.running ? (this.child.pid ?? null) : null;
+  }
+
+  /** Fast shutdown; an immediate one if that takes longer than 10 s. Returns when the process has ended. */
+  async stop(): Promise<void> {
+    this.signal('SIGINT');
+    if (await this.endsWithin(FAST_SHUTDOWN_LIMIT_MS)) return;
+    this.signal('SIGQUIT');
+    if (await this.endsWithin(IMMEDIATE_SHUTDOWN_LIMIT_MS)) return;
+    this.signal('SIGKILL');
+    await this.exited;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.pid) send(this.pid, signal);
+  }
+
+  /** What its failure looks like: how it ended, and the end of what it has written. */
+  async failure(message: string, cause?: unknown): Promise<EmbeddedPostgresError> {
+    const exit = this.running ? null : await this.exited;
+    const details = { pid: this.child.pid ?? null, exit, log_file: this.logFile, log: await this.logTail() };
+    return new EmbeddedPostgresError('EMBEDDED_POSTGRES_FAILED', message, { details, cause });
+  }
+
+  private async endsWithin(limitMs: number): Promise<boolean> {
+    const ended = new AbortController();
+    await Promise.race([this.exited, pause(limitMs, ended.signal)]);
+    ended.abort();
+    return !this.running;
+  }
+
+  private async logTail(): Promise<string> {
+    if (!(await exists(this.logFile))) return '';
+    const log = await open(this.logFile, 'r');
+    try {
+      const { size } = await log.stat();
+      const from = Math.max(this.logStart, size - TAIL_LIMIT);
+      const { buffer, bytesRead } = await log.read(Buffer.alloc(Math.max(0, size - from)), 0, undefined, from);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await log.close();
+    }
+  }
+}
+
+async function rotate(logFile: string): Promise<void> {
+  if ((await exists(logFile)) && (await stat(logFile)).size > LOG_LIMIT) await rename(logFile, `${logFile}.1`);
+}
+
+/** A port of 127.0.0.1 that nobody has at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
