@@ -26,7 +26,8 @@ async function readOrCreate(path: string): Promise<string> {
   try {
     return (await readIfPresent(path)) ?? (await create(path));
   } catch (cause) {
-    throw ComponentError.dependencies('DATA_DIR_UNUSABLE', { details: { path }, cause });
+    const problem = (cause as NodeJS.ErrnoException).code;
+    throw ComponentError.dependencies('DATA_DIR_UNUSABLE', { details: { path, problem }, cause });
   }
 }
 
