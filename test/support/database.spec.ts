@@ -12,6 +12,16 @@ async function query(url: string, text: string): Promise<unknown[]> {
 }
 
 describe('databases for tests', () => {
+  it('are migrated, and empty where that is asked for', async () => {
+    const databases = await Promise.all([createTestDatabase(), createEmptyDatabase()]);
+    try {
+      const found = await Promise.all(databases.map(({ url }) => query(url, `SELECT to_regclass('messages') AS name`)));
+      expect(found).toEqual([[{ name: 'messages' }], [{ name: null }]]);
+    } finally {
+      await Promise.all(databases.map((database) => database.drop()));
+    }
+  });
+
   it('are created side by side and do not see each other', async () => {
     const databases = await Promise.all(Array.from({ length: 4 }, () => createTestDatabase()));
     try {

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { migrate } from '../../src/persistence/migrate';
 import { administrate, databaseUrl, TEMPLATE_DATABASE } from './database';
 import { startTestPostgres, type TestPostgres } from './test-postgres';
 
@@ -13,14 +12,7 @@ export default async function globalSetup(): Promise<void> {
   globalThis.clarionTestPostgres = postgres;
   process.env.CLARION_TEST_POSTGRES = postgres.url;
   await administrate(postgres.url, `CREATE DATABASE ${TEMPLATE_DATABASE}`);
-  await migrateTemplate(databaseUrl(postgres.url, TEMPLATE_DATABASE));
+  await migrate(databaseUrl(postgres.url, TEMPLATE_DATABASE));
   // A template that somebody is connected to cannot be copied.
   await administrate(postgres.url, `ALTER DATABASE ${TEMPLATE_DATABASE} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true`);
-}
-
-async function migrateTemplate(url: string): Promise<void> {
-  const path = join(__dirname, '../../src/persistence/migrate');
-  if (!existsSync(`${path}.ts`)) return;
-  const { migrate } = (await import(path)) as { migrate(url: string): Promise<void> };
-  await migrate(url);
 }

