@@ -120,7 +120,7 @@ export interface AgentDelta {
 }
 
 export interface ConnectionEstablished {
-  protocol: number;
+  protocol: 1;
   connection_id: string;
   user_id: string;
   device_id: string;

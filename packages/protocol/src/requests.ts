@@ -37,7 +37,7 @@ export interface ClientRequestMap {
   };
   thread_delete: { payload: { thread_id: string }; result: { thread_id: string } };
   auth_refresh: { payload: { token: string }; result: { expires_at: string } };
-  health_check: { payload: Record<never, never>; result: { report: ComponentReport } };
+  health_check: { payload: Record<string, never>; result: { report: ComponentReport } };
 }
 
 export type ClientEventName = keyof ClientRequestMap;

@@ -1,3 +1,4 @@
+import type { Cursor } from './cursor';
 import type { ErrorBody, ErrorCode } from './errors';
 
 export const RUN_STATUSES = ['queued', 'running', 'waiting', 'completed', 'failed', 'cancelled'] as const;
@@ -123,6 +124,17 @@ export interface HandshakeAuth {
   cursor?: string;
   ack?: AckMode;
   /** A BCP 47 tag. */
+  locale?: string;
+}
+
+/** `HandshakeAuth` as a server has read it: defaults filled in, numbers that came as strings made numbers. */
+export interface AcceptedHandshake {
+  protocol: 1;
+  token: string;
+  device_id: string;
+  cursor?: Cursor;
+  ack: AckMode;
+  /** Absent where none was passed, or what was passed is no BCP 47 tag: texts fall back to `en`. */
   locale?: string;
 }
 
