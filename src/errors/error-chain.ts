@@ -9,7 +9,11 @@ export function errorChain(error: unknown): object[] {
     if (typeof next !== 'object' || next === null || chain.has(next)) continue;
     chain.add(next);
     const { cause, errors, driverError } = next as { cause?: unknown; errors?: unknown; driverError?: unknown };
-    waiting.push(cause, driverError, ...(next instanceof AggregateError && Array.isArray(errors) ? errors : []));
+    waiting.push(
+      cause,
+      driverError,
+      ...(next instanceof AggregateError && Array.isArray(errors) ? (errors as unknown[]) : []),
+    );
   }
   return [...chain];
 }

@@ -48,7 +48,8 @@ class Copy {
     if (value === null || value === undefined) return null;
     if (typeof value === 'boolean') return value;
     if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-    if (typeof value !== 'object') return this.text(String(value));
+    if (typeof value === 'string') return this.text(value);
+    if (typeof value !== 'object') return this.text((value as bigint | symbol).toString());
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
     if (value instanceof Error) return this.text(`${value.name}: ${value.message}`);
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;

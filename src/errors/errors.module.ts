@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { AppConfig } from '../config';
+import { LOGGER, MetricsRegistry, type Logger } from '../telemetry';
+import { FailureArchive } from './failure-archive';
+import { FailureLookup } from './failure-lookup';
+import { FailureMetrics } from './failure-metrics';
+import { FailureRecordStore } from './failure-record';
+import { FailureReporter } from './failure-reporter';
+import { PeriodicLoop } from './periodic-loop';
+import { RecordingFailureReporter } from './recording-failure.reporter';
+import { FailureSpool } from './spool';
+
+const INGEST_EVERY_MS = 2_000;
+
+/** Makes reporting and look-up of failures injectable everywhere. `FailureRecordStore` has to be provided by some module. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: FailureSpool,
+      inject: [AppConfig],
+      useFactory: ({ server, errors }: AppConfig) =>
+        new FailureSpool(join(server.dataDir, 'spool'), errors.spoolMaxBytes),
+    },
+    {
+      provide: FailureMetrics,
+      inject: [MetricsRegistry],
+      useFactory: (registry: MetricsRegistry) => new FailureMetrics(registry),
+    },
+    {
+      provide: FailureArchive,
+      inject: [FailureSpool, FailureMetrics, LOGGER],
+      useFactory: (spool: FailureSpool, metrics: FailureMetrics, logger: Logger) =>
+        new FailureArchive(spool, metrics, logger),
+    },
+    {
+      provide: RecordingFailureReporter,
+      inject: [FailureArchive, FailureMetrics, LOGGER, AppConfig],
+      useFactory: (archive: FailureArchive, metrics: FailureMetrics, logger: Logger, { errors }: AppConfig) =>
+        new RecordingFailureReporter(archive, metrics, logger, { exposeRootCause: errors.exposeRootCause }),
+    },
+    { provide: FailureReporter, useExisting: RecordingFailureReporter },
+    FailureLookup,
+  ],
+  exports: [FailureReporter, FailureLookup, FailureSpool],
+})
+export class ErrorsModule implements OnModuleInit, OnApplicationShutdown {
+  private readonly ingesting: PeriodicLoop;
+
+  constructor(
+    private readonly modules: ModuleRef,
+    private readonly archive: FailureArchive,
+    private readonly reporter: RecordingFailureReporter,
+  ) {
+    this.ingesting = new PeriodicLoop({
+      name: 'failures.ingest',
+      everyMs: INGEST_EVERY_MS,
+      work: async () => {
+        await this.reporter.closeAggregates();
+        await this.archive.ingest();
+      },
+      reporter,
+    });
+  }
+
+  /** The store is looked up, not injected: it stands on the database, whose parts have the reporter injected. */
+  onModuleInit(): void {
+    this.archive.attach(this.modules.get(FailureRecordStore, { strict: false }));
+    this.ingesting.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.ingesting.stop();
+    await this.reporter.closeAggregates(Infinity);
+  }
+}
