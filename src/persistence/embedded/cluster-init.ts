@@ -96,13 +96,13 @@ async function runInitdb(home: ClusterHome, data: string, passwordFile: string, 
   const { failure, output } = await finished(child, limit);
   if (!failure) return;
   throw new EmbeddedPostgresError('EMBEDDED_POSTGRES_FAILED', 'PostgreSQL could not make its data directory', {
-    details: { directory: home.directory, account: home.account?.name ?? null, failure: String(failure), output },
-    cause: failure instanceof Error ? failure : undefined,
+    details: { directory: home.directory, account: home.account?.name ?? null, failure: failure.message, output },
+    cause: failure,
   });
 }
 
 /** Waits for the end of a child, which `limit` brings about at once, together with what it has started. */
-function finished(child: ChildProcess, limit: AbortSignal): Promise<{ failure: unknown; output: string }> {
+function finished(child: ChildProcess, limit: AbortSignal): Promise<{ failure: Error | null; output: string }> {
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-OUTPUT_LIMIT)));
@@ -113,13 +113,11 @@ function finished(child: ChildProcess, limit: AbortSignal): Promise<{ failure: u
   if (limit.aborted) kill();
   limit.addEventListener('abort', kill, { once: true });
   return new Promise((resolve) => {
-    const end = (failure: unknown): void => {
+    const end = (failure: Error | null): void => {
       limit.removeEventListener('abort', kill);
-      resolve({ failure, output });
+      resolve({ failure: limit.aborted ? (limit.reason as Error) : failure, output });
     };
     child.once('error', end);
-    child.once('close', (code, signal) =>
-      end(limit.aborted ? limit.reason : (signal ?? (code === 0 ? null : `exit ${code}`))),
-    );
+    child.once('close', (code, signal) => end(code === 0 ? null : new Error(signal ?? `exit ${code}`)));
   });
 }

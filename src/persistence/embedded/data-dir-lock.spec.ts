@@ -66,5 +66,7 @@ describe.each(['linux', 'darwin'] as const)('the lock on a data directory (%s)',
     const refusal = { reason: 'DATA_DIR_IN_USE', details: { pid: null } };
     await expect(acquireDataDirLock(directory, platform)).rejects.toMatchObject(refusal);
     await owner.kill('SIGKILL');
+    const lock = await acquireDataDirLock(directory, platform);
+    await lock.release();
   });
 });

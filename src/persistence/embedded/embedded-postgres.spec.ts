@@ -279,11 +279,13 @@ describe('a server that does not come up', () => {
 
   it('can be stopped between two attempts', async () => {
     const binaries = { ...(await locateBinaries()), postgres: '/bin/false' };
-    const stopping = new Promise<void>((resolve, reject) => {
-      const postgres = embedded({ binaries, log: () => postgres.stop().then(resolve, reject) });
-      postgres.start().catch(() => undefined);
-    });
-    await stopping;
+    let tell = (): void => undefined;
+    const firstFailure = new Promise<void>((resolve) => (tell = resolve));
+    const postgres = embedded({ binaries, log: tell });
+    const started = expect(postgres.start()).rejects.toMatchObject({ reason: 'EMBEDDED_POSTGRES_FAILED' });
+    await firstFailure;
+    await postgres.stop();
+    await started;
     await expect(embedded().start()).resolves.toBeDefined();
   });
 
@@ -291,7 +293,6 @@ describe('a server that does not come up', () => {
     const binaries = { ...(await locateBinaries()), initdb: join(directory, 'missing') };
     const failure = { reason: 'EMBEDDED_POSTGRES_FAILED', details: { failure: expect.stringContaining('ENOENT') } };
     await expect(embedded({ binaries }).start()).rejects.toMatchObject(failure);
-    await expect(locateBinaries('sunos-sparc')).rejects.toMatchObject({ reason: 'EMBEDDED_POSTGRES_MISSING' });
   });
 });
 

@@ -112,8 +112,6 @@ export class EmbeddedPostgres {
     const binaries = this.options.binaries ?? (await locateBinaries());
     const home = await prepareHome(directory, binaries, systemDir);
     this.cluster = home.cluster;
-    const pids = await endLeftovers(home.cluster);
-    if (pids.length > 0) log('warn', 'A PostgreSQL left behind by a killed process was ended', { pids, directory });
     return home;
   }
 
@@ -149,9 +147,7 @@ export class EmbeddedPostgres {
   private async launch({ home, password, logFile }: Server): Promise<Postmaster | EmbeddedPostgresError> {
     try {
       const port = this.port ?? (await freePort());
-      await endLeftovers(home.cluster);
-      // Nobody has it now; but PostgreSQL believes the file as long as anybody, even a zombie, has the pid in it.
-      await rm(join(home.cluster, 'postmaster.pid'), { force: true });
+      await this.clear(home.cluster);
       this.stopping.signal.throwIfAborted();
       this.postmaster = await Postmaster.spawn(home, port, logFile);
       const target = { host: HOST, port, user: SUPERUSER, password, database: DATABASE };
@@ -165,6 +161,13 @@ export class EmbeddedPostgres {
     }
   }
 
+  private async clear(cluster: string): Promise<void> {
+    const pids = await endLeftovers(cluster);
+    if (pids.length > 0) this.options.log('warn', 'What was left of a killed PostgreSQL was ended', { pids });
+    // PostgreSQL believes this file as long as anybody, even a zombie, has the pid that stands in it.
+    await rm(join(cluster, 'postmaster.pid'), { force: true });
+  }
+
   private async backOff(): Promise<void> {
     const wait = this.backoffMs;
     this.backoffMs = Math.min(wait * 2, LAST_BACKOFF_MS);
@@ -176,13 +179,18 @@ export class EmbeddedPostgres {
     await Promise.allSettled([this.started]);
     await this.postmaster?.stop();
     await this.supervision;
-    if (this.cluster) await endLeftovers(this.cluster); // children of a postmaster that was killed
     await this.release();
   }
 
   private async release(): Promise<void> {
     process.off('exit', this.atExit);
-    for (const lock of this.locks.splice(0)) await lock.release();
+    const locks = this.locks.splice(0);
+    try {
+      // Children of a postmaster that was killed. Without the locks they would be somebody else's.
+      if (this.cluster && locks.length > 0) await endLeftovers(this.cluster);
+    } finally {
+      for (const lock of locks) await lock.release();
+    }
   }
 
   private url(password: string): string {

@@ -91,7 +91,7 @@ function askPs(): Promise<Process[]> {
   const options = { timeout: 5_000, maxBuffer: 16 * 1024 * 1024 };
   return new Promise((resolve, reject) => {
     execFile('ps', ['axww', '-o', 'pid=,command='], options, (error, stdout) => {
-      if (error) return reject(error);
+      if (error) return reject(new Error('The list of processes cannot be read', { cause: error }));
       const lines = [...stdout.matchAll(/^\s*(\d+) (.*)$/gm)];
       resolve(lines.map(([, pid, command]) => ({ pid: Number(pid), command: command ?? '' })));
     });

@@ -49,7 +49,7 @@ function findPackage(name: string): string {
  * npm packages cannot hold symbolic links; the package lists them in a file and makes them in its install script, which npm may
  * have been told to skip.
  */
-async function restoreLinks(packageDirectory: string): Promise<void> {
+export async function restoreLinks(packageDirectory: string): Promise<void> {
   const links = await readLinks(join(packageDirectory, 'native', 'pg-symlinks.json'));
   for (const { source, target } of links) {
     const link = join(packageDirectory, target);
