@@ -1,5 +1,6 @@
 export { bodyOfRecord } from './body';
 export { ALL_REASONS, CATALOGUE, isReason, type Reason, type ReasonOf } from './catalogue';
+export { checkCatalogue } from './catalogue/check';
 export type { ReasonDefinition } from './catalogue/definition';
 export { userText } from './catalogue/texts';
 export { classify } from './classify';
@@ -8,5 +9,6 @@ export { ErrorsModule } from './errors.module';
 export { FailureLookup } from './failure-lookup';
 export { FailureRecordStore, type FailureFilter, type FailureRecord } from './failure-record';
 export { FailureReporter, type Failure, type FailureContext } from './failure-reporter';
+export { ErrorsHttpModule } from './http/errors-http.module';
 export { PeriodicLoop } from './periodic-loop';
 export { FailureSpool } from './spool';

@@ -1,0 +1,42 @@
+import { readdir } from 'node:fs/promises';
+import { ALL_REASONS, CATALOGUE, isReason, type Reason } from './index';
+import { PAGES, readPage } from './pages';
+import { LANGUAGES } from './texts';
+
+const SECTIONS = ['## What it means', '## Why it happens', '## What to do'];
+const PLACEHOLDER = /\b(?:TODO|TBD|FIXME|XXX|lorem)\b|\{\w*\}|…|\.\.\.|<\w+>/i;
+
+/** What does not fit together in reasons, pages and texts, one line each; empty when all is well. */
+export async function checkCatalogue(): Promise<string[]> {
+  const pages = (await readdir(PAGES)).filter((file) => file.endsWith('.md')).map((file) => file.slice(0, -3));
+  const orphans = pages.filter((page) => !isReason(page));
+  const problems = await Promise.all(
+    ALL_REASONS.map(async (reason) => [
+      ...(pages.includes(reason) ? pageProblems(reason, await readPage(reason)) : [`${reason}: has no page`]),
+      ...Object.keys(LANGUAGES).flatMap((language) => textProblems(reason, language)),
+    ]),
+  );
+  return [...orphans.map((page) => `${page}: has a page, but is no reason`), ...problems.flat()];
+}
+
+/** The line that begins each page, so that none drifts from the catalogue. */
+export function factsLine(reason: Reason): string {
+  const { code, component, severity, retryable, retryAfterMs } = CATALOGUE[reason];
+  const retry = retryable ? `retryable after ${retryAfterMs ?? 0} ms` : 'not retryable';
+  return `Code ${code} · ${component} · ${severity} · ${retry}`;
+}
+
+function pageProblems(reason: Reason, page: string): string[] {
+  const expected = [`# ${reason}`, factsLine(reason), ...SECTIONS];
+  const lines = page.split('\n');
+  const missing = expected.filter((line) => !lines.includes(line)).map((line) => `${reason}: its page lacks "${line}"`);
+  return PLACEHOLDER.test(page.replaceAll(/`[^`]*`/g, ''))
+    ? [...missing, `${reason}: its page has a placeholder`]
+    : missing;
+}
+
+function textProblems(reason: Reason, language: string): string[] {
+  return Object.entries(LANGUAGES[language]?.[reason] ?? { texts: '' })
+    .filter(([, text]) => text.trim() === '' || PLACEHOLDER.test(text))
+    .map(([field, text]) => `${reason}: its ${field} (${language}) is empty or a placeholder: "${text}"`);
+}
