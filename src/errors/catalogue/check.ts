@@ -36,7 +36,7 @@ function pageProblems(reason: Reason, page: string): string[] {
 }
 
 function textProblems(reason: Reason, language: string): string[] {
-  return Object.entries(LANGUAGES[language]?.[reason] ?? { texts: '' })
+  return Object.entries<string>({ ...LANGUAGES[language]?.[reason] })
     .filter(([, text]) => text.trim() === '' || PLACEHOLDER.test(text))
     .map(([field, text]) => `${reason}: its ${field} (${language}) is empty or a placeholder: "${text}"`);
 }
