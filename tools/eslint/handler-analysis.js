@@ -1,6 +1,7 @@
 'use strict';
 
 const { FailureValues, FORWARDERS, ITERATORS, isFunction, nameOf, REPORTER } = require('./failure-values');
+const { ownFunction } = require('./own-function');
 
 /** What is known where a statement has run: the failure is still open, is handled (or expected), or the path has ended. */
 const OPEN = 'open';
@@ -15,9 +16,11 @@ function merge(states) {
 
 /** Follows every path through one handler; `silent` turns true when one leaves it with the failure unhandled. */
 class HandlerAnalysis extends FailureValues {
-  constructor(visitorKeys, parameters, options) {
-    super(visitorKeys, parameters);
+  constructor(sourceCode, parameters, options, seen = new Set()) {
+    super(sourceCode.visitorKeys, parameters);
+    this.sourceCode = sourceCode;
     this.options = options;
+    this.seen = seen;
     this.breaks = [];
     this.silent = false;
   }
@@ -75,7 +78,19 @@ class HandlerAnalysis extends FailureValues {
     if (REPORTER.test(name)) return true;
     if (FORWARDERS.has(name)) return call.arguments.some((argument) => this.isFailure(argument));
     if (this.options.processExit && name === 'exit') return true;
-    return ITERATORS.has(name) && call.arguments.some((argument) => isFunction(argument) && this.reportsEach(argument));
+    if (ITERATORS.has(name))
+      return call.arguments.some((callback) => isFunction(callback) && this.reportsEach(callback));
+    return this.entrusts(call);
+  }
+
+  /** Whether the call gives the failure to a function of the same file or class that in turn lets nothing vanish. */
+  entrusts(call) {
+    const callee = ownFunction(this.sourceCode, call.callee);
+    if (!callee?.body || this.seen.has(callee)) return false;
+    const parameters = callee.params.filter((_, at) => call.arguments[at] && this.mentionsFailure(call.arguments[at]));
+    if (parameters.length === 0) return false;
+    const seen = new Set([...this.seen, callee]);
+    return !new HandlerAnalysis(this.sourceCode, parameters, this.options, seen).isSilent(callee.body);
   }
 
   reportsEach({ body }) {

@@ -2,21 +2,13 @@
 
 const { isForwarder, nameOf } = require('./failure-values');
 const { HandlerAnalysis } = require('./handler-analysis');
+const { ownFunction } = require('./own-function');
 
 /** The handler of a rejection in `.catch(handler)` or `.then(onFulfilled, handler)`, if the call has one. */
 function rejectionHandler({ callee, arguments: args }) {
   if (callee.type !== 'MemberExpression') return undefined;
   if (nameOf(callee) === 'catch') return args[0];
   return nameOf(callee) === 'then' ? args[1] : undefined;
-}
-
-/** The function of the same file that an identifier names. */
-function declaredFunction(sourceCode, node) {
-  if (node.type !== 'Identifier') return undefined;
-  for (let scope = sourceCode.getScope(node); scope; scope = scope.upper) {
-    const [definition] = scope.set.get(node.name)?.defs ?? [];
-    if (definition) return definition.type === 'FunctionName' ? definition.node : undefined;
-  }
 }
 
 /** @type {import('eslint').Rule.RuleModule} */
@@ -35,10 +27,10 @@ module.exports = {
     },
   },
   create(context) {
-    const { visitorKeys } = context.sourceCode;
+    const { sourceCode } = context;
     const options = context.options[0] ?? {};
     const check = (node, parameters, body) => {
-      if (new HandlerAnalysis(visitorKeys, parameters, options).isSilent(body)) {
+      if (new HandlerAnalysis(sourceCode, parameters, options).isSilent(body)) {
         context.report({ node, messageId: 'silent' });
       }
     };
@@ -47,7 +39,7 @@ module.exports = {
       CallExpression(node) {
         const given = rejectionHandler(node);
         if (given === undefined) return;
-        const handler = declaredFunction(context.sourceCode, given) ?? given;
+        const handler = ownFunction(sourceCode, given) ?? given;
         if (/Function/.test(handler.type)) return check(given, handler.params, handler.body);
         const isReference = ['Identifier', 'MemberExpression', 'CallExpression'].includes(given.type);
         const name = nameOf(given.type === 'CallExpression' ? given.callee : given);

@@ -193,6 +193,33 @@ describe('a handler that recognises one expected failure', () => {
   });
 });
 
+describe('a handler that entrusts the failure to a function beside it', () => {
+  const inClass = (call: string, method: string) =>
+    `class Room { async work() { try { await go(); } catch (error) { await ${call}; } } ${method} }`;
+  const inFile = (call: string, declaration: string) => `${declaration} try { go(); } catch (error) { ${call}; }`;
+  tester.run('no-silent-catch', rule, {
+    valid: [
+      inClass(
+        'this.fail(error)',
+        'async fail(cause) { const failure = await this.reporter.report(cause); show(failure); }',
+      ),
+      inClass('this.fail("save", error)', 'private fail(operation: string, cause: unknown): void { throw cause; }'),
+      inClass('this.fail(error)', 'fail(error) { this.end(error); } end(error) { this.reporter.report(error); }'),
+      inFile('fail(error)', 'function fail(error) { if (mild(error)) { throw error; } report(error); }'),
+    ],
+    invalid: [
+      inClass('this.fail(error)', 'fail(cause) { this.logger.warn(cause); }'),
+      inClass('this.fail(error)', 'fail(cause) { if (fatal) throw cause; }'),
+      inClass('this.fail()', 'fail() { throw new Failed(); }'),
+      inClass('this.fail(error)', 'fail(error) { this.end(error); } end(error) { this.fail(error); }'),
+      inClass('this.other.fail(error)', 'fail(error) { throw error; }'),
+      inClass('this.fail(error)', 'declare fail: (error: unknown) => void;'),
+      inFile('fail(error)', 'function fail(error) { note(error); }'),
+      inFile('fail(error)', 'import { fail } from "./fail";'),
+    ].map(silent),
+  });
+});
+
 describe('a handler in place', () => {
   tester.run('no-silent-catch', rule, {
     valid: [
