@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+
+/** Why a run that this process advances has to stop although its agent has not finished. Not a failure. */
+export class RunStop {
+  constructor(readonly kind: 'ended_elsewhere' | 'lease_lost' | 'shutdown') {}
+}
+
+/** A run that this process advances. `fence` is 0 until the lease is taken. */
+export interface ActiveRun {
+  readonly id: string;
+  fence: number;
+  attempt: number;
+  /** All that the agent has written in this attempt. */
+  text: string;
+  readonly controller: AbortController;
+}
+
+/** The runs that this process advances now. */
+@Injectable()
+export class ActiveRuns {
+  private readonly runs = new Map<string, ActiveRun>();
+  private idle: (() => void)[] = [];
+
+  /** Registers a run before its lease is taken; null when this process is at it already. */
+  begin(runId: string): ActiveRun | null {
+    if (this.runs.has(runId)) return null;
+    const active = { id: runId, fence: 0, attempt: 0, text: '', controller: new AbortController() };
+    this.runs.set(runId, active);
+    return active;
+  }
+
+  finish(active: ActiveRun): void {
+    this.runs.delete(active.id);
+    if (this.runs.size > 0) return;
+    const waiting = this.idle;
+    this.idle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Stops the run if it is one of ours, under the given lease or any. */
+  stop(runId: string, kind: RunStop['kind'], fence?: number): void {
+    const active = this.runs.get(runId);
+    if (active && (fence === undefined || active.fence === fence)) active.controller.abort(new RunStop(kind));
+  }
+
+  stopAll(kind: RunStop['kind']): void {
+    for (const id of this.runs.keys()) this.stop(id, kind);
+  }
+
+  /** What has been written under this lease, or null when the run is not ours: newer than the last checkpoint. */
+  text(runId: string, fence: number): string | null {
+    const active = this.runs.get(runId);
+    return active?.fence === fence ? active.text : null;
+  }
+
+  ids(): string[] {
+    return [...this.runs.keys()];
+  }
+
+  get size(): number {
+    return this.runs.size;
+  }
+
+  /** Resolves when no run is under way. */
+  async whenIdle(): Promise<void> {
+    if (this.runs.size > 0) await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+}

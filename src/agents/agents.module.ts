@@ -1,0 +1,49 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { ActiveRuns } from './active-runs';
+import { AgentRegistry } from './agent-registry';
+import { drillProvider } from './builtin/drill.agent';
+import { GuideAgent } from './builtin/guide/guide.agent';
+import { Checkpoints } from './checkpoints.service';
+import { Dispatcher } from './dispatcher.service';
+import { MessageIntake } from './message-intake.service';
+import { OutputSink } from './output-sink.service';
+import { Reconciler } from './reconciler.service';
+import { RunAttempts, RunWriters } from './run-attempts.service';
+import { RunEnding } from './run-ending.service';
+import { RunExecutor } from './run-executor.service';
+import { RunFailures } from './run-failures.service';
+import { RunLeases } from './run-leases.service';
+import { RunRetry } from './run-retry.service';
+import { RunStore } from './run.store';
+import { Supervisor } from './supervisor.service';
+import { Workers } from './workers.service';
+
+const AGENTS = [GuideAgent, drillProvider];
+
+/** The execution engine: accepts messages, advances their runs, and lets none be lost. */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    ...AGENTS,
+    ActiveRuns,
+    AgentRegistry,
+    Checkpoints,
+    Dispatcher,
+    MessageIntake,
+    OutputSink,
+    Reconciler,
+    RunAttempts,
+    RunEnding,
+    RunExecutor,
+    RunFailures,
+    RunLeases,
+    RunRetry,
+    RunStore,
+    RunWriters,
+    Supervisor,
+    Workers,
+  ],
+  exports: [ActiveRuns, AgentRegistry, MessageIntake, RunEnding, RunExecutor, RunRetry, RunStore, Supervisor, Workers],
+})
+export class AgentsModule {}

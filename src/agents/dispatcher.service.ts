@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
+import { ComponentError, FailureReporter } from '../errors';
+import { Database } from '../persistence';
+import { RunQueue, type RunWakeUp } from './run-queue';
+
+interface Dispatched extends RunWakeUp {
+  user_id: string;
+  thread_id: string;
+}
+
+/**
+ * What of a user's may run now and was not dispatched yet: the head run of each thread, and runs that lost their worker; no more than the
+ * user's limit leaves room for.
+ */
+const CLAIM = `
+WITH candidate AS (
+  SELECT r.id FROM runs r
+  WHERE r.user_id = $1 AND r.finished_at IS NULL AND r.dispatched_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
+    AND r.attempt < r.max_attempts
+    AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal)
+  ORDER BY r.ordinal
+  LIMIT greatest(0, $2 - (
+    SELECT count(*) FROM runs a
+    WHERE a.user_id = $1 AND a.finished_at IS NULL AND a.dispatched_at IS NOT NULL))
+  FOR UPDATE SKIP LOCKED)
+UPDATE runs SET dispatch = dispatch + 1, dispatched_at = now() FROM candidate WHERE runs.id = candidate.id
+RETURNING runs.id AS run_id, runs.dispatch, runs.user_id, runs.thread_id`;
+
+/** Gives the queue only what may run now: the head run of a thread, and per user no more than the user's limit. */
+@Injectable()
+export class Dispatcher {
+  private readonly waiting = new Set<string>();
+  private draining: Promise<void> | null = null;
+
+  constructor(
+    private readonly database: Database,
+    private readonly queue: RunQueue,
+    private readonly reporter: FailureReporter,
+    private readonly config: AppConfig,
+  ) {}
+
+  /** The user may have runs to dispatch. What fails here is found by the reconciler. */
+  wake(userId: string): void {
+    this.waiting.add(userId);
+    this.draining ??= this.drain().finally(() => (this.draining = null));
+  }
+
+  /** Resolves when every wake so far has been worked off. */
+  async settled(): Promise<void> {
+    await this.draining;
+  }
+
+  private async drain(): Promise<void> {
+    while (this.waiting.size > 0) {
+      const users = [...this.waiting];
+      this.waiting.clear();
+      await Promise.all(users.map((userId) => this.dispatchUser(userId)));
+    }
+  }
+
+  private async dispatchUser(userId: string): Promise<void> {
+    try {
+      const claimed = await this.claim(userId);
+      if (claimed.length > 0) await this.enqueue(claimed);
+    } catch (error) {
+      await this.reporter.report(error, { operation: 'run.dispatch', user_id: userId });
+    }
+  }
+
+  private claim(userId: string): Promise<Dispatched[]> {
+    return this.database.transaction(async (tx) => {
+      // Two claims at once would both see the same room under the user's limit.
+      await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [userId]);
+      return tx.query<Dispatched>(CLAIM, [userId, this.config.agents.runsPerUser]);
+    });
+  }
+
+  private async enqueue(wakeUps: readonly Dispatched[]): Promise<void> {
+    try {
+      await this.queue.enqueue(wakeUps);
+    } catch (cause) {
+      for (const wakeUp of wakeUps) await this.tellDelayed(wakeUp, cause);
+      await this.release(wakeUps);
+    }
+  }
+
+  /** Makes the runs claimable again; the reconciler dispatches them. */
+  private async release(wakeUps: readonly Dispatched[]): Promise<void> {
+    await this.database.query(
+      `UPDATE runs SET dispatched_at = NULL FROM unnest($1::uuid[], $2::int[]) AS lost (run_id, dispatch)
+       WHERE runs.id = lost.run_id AND runs.dispatch = lost.dispatch AND runs.status = 'queued'`,
+      [wakeUps.map(({ run_id }) => run_id), wakeUps.map(({ dispatch }) => dispatch)],
+    );
+  }
+
+  /** Once per run: the user hears that it waits, not how often we tried. */
+  private async tellDelayed({ run_id, user_id, thread_id, dispatch }: Dispatched, cause: unknown): Promise<void> {
+    const error = ComponentError.redis('RUN_DELAYED', { cause, details: { dispatch } });
+    await this.reporter.report(error, { operation: 'run.enqueue', user_id, thread_id, run_id, notify: dispatch === 1 });
+  }
+}

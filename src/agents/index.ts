@@ -1,0 +1,13 @@
+export { ActiveRuns } from './active-runs';
+export { Agent, type AgentContext, type AgentOutput, type AgentRunner, type AgentStream } from './agent';
+export { AgentRegistry } from './agent-registry';
+export { AgentsModule } from './agents.module';
+export { HealthSummary, SupportCodeLookup, type HealthWords, type SupportCodeStory } from './builtin/guide/contracts';
+export { MessageIntake } from './message-intake.service';
+export { RunEnding } from './run-ending.service';
+export { RunExecutor } from './run-executor.service';
+export { RunQueue, type RunWakeUp } from './run-queue';
+export { RunRetry } from './run-retry.service';
+export { RunStore } from './run.store';
+export { Supervisor } from './supervisor.service';
+export { Workers } from './workers.service';

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { ComponentError, FailureReporter } from '../errors';
+import { UserBus, type NewEvent } from '../mailbox';
+import type { ActiveRun } from './active-runs';
+import type { AgentOutput, ToolCompleted } from './agent';
+import { Checkpoints } from './checkpoints.service';
+import type { Run } from './run';
+import type { RunWriter } from './run-writer';
+import { TextStream, type TextPiece } from './text-stream';
+
+/** Where the output of one attempt goes. */
+export interface Output {
+  /** Text leaves at once; everything else is durable before this resolves. */
+  accept(output: AgentOutput): Promise<void>;
+  /** Lets go of what was held back of the text. */
+  flush(): void;
+}
+
+/** Turns what an agent yields into deltas, checkpoints and durable events. */
+@Injectable()
+export class OutputSink {
+  constructor(
+    private readonly bus: UserBus,
+    private readonly checkpoints: Checkpoints,
+    private readonly reporter: FailureReporter,
+  ) {}
+
+  open(run: Run, active: ActiveRun, writer: RunWriter): Output {
+    const text = new TextStream();
+    let steps = 0;
+    const write = (piece: TextPiece | null): void => {
+      if (piece !== null) this.write(run, active, piece);
+    };
+    return {
+      accept: async (output) => {
+        if (typeof output === 'string') return write(text.push(output));
+        const event = await this.eventOf(run, output, steps + 1);
+        if (event.type === 'agent_thinking') steps += 1;
+        await writer.append([event], active.controller.signal);
+      },
+      flush: () => write(text.flush()),
+    };
+  }
+
+  private write(run: Run, active: ActiveRun, { index, text }: TextPiece): void {
+    const { id: run_id, attempt, fence } = run;
+    active.text += text;
+    this.bus.publish(run.user_id, { kind: 'delta', delta: { run_id, attempt, path: null, index, text } });
+    this.checkpoints.add(run_id, { fence, attempt, index }, text);
+  }
+
+  private async eventOf(run: Run, output: Exclude<AgentOutput, string>, step: number): Promise<NewEvent> {
+    const place = { thread_id: run.thread_id, run_id: run.id, attempt: run.attempt };
+    switch (output.type) {
+      case 'thinking':
+        return { ...place, type: 'agent_thinking', data: { text: output.text, step: output.step ?? step } };
+      case 'progress':
+        return { ...place, type: 'agent_progress', data: { progress: output.progress, message: output.message } };
+      case 'tool_executing': {
+        const { type, ...data } = output;
+        return { ...place, type, data };
+      }
+      case 'tool_completed':
+        return { ...place, type: 'tool_completed', data: await this.toolData(run, output) };
+      default:
+        throw ComponentError.agentSupervisor('AGENT_OUTPUT_INVALID', { details: { agent: run.agent, output: unexpected(output) } });
+    }
+  }
+
+  private async toolData(run: Run, { type: _, error, ...data }: ToolCompleted): Promise<NewEvent<'tool_completed'>['data']> {
+    if (error === undefined) return data;
+    const { id: run_id, user_id, thread_id } = run;
+    const failure = await this.reporter.report(error, { operation: 'run.tool', run_id, user_id, thread_id });
+    return { ...data, error: failure.error };
+  }
+}
+
+function unexpected(output: never): string {
+  const value: unknown = output;
+  return value === null ? 'null' : typeof value;
+}

@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestResult } from '@clarion/protocol';
+import { ComponentError } from '../errors';
+import { MailboxStore, type NewEvent } from '../mailbox';
+import { Database, type Transaction } from '../persistence';
+import { ActiveRuns } from './active-runs';
+import { Dispatcher } from './dispatcher.service';
+import { hasEnded, type Run, type RunOutcome } from './run';
+import { RunStore } from './run.store';
+
+/** Ends runs from wherever they are ended, and lets what waited for them go on. */
+@Injectable()
+export class RunEnding {
+  constructor(
+    private readonly database: Database,
+    private readonly runs: RunStore,
+    private readonly mailbox: MailboxStore,
+    private readonly active: ActiveRuns,
+    private readonly dispatcher: Dispatcher,
+  ) {}
+
+  /** `run_cancel`: ends the run now, wherever it is; a run that has ended already keeps its end. */
+  async cancel(userId: string, runId: string): Promise<RequestResult<'run_cancel'>> {
+    return this.database.transaction(async (tx) => {
+      const run = await this.runs.lock(tx, runId, userId);
+      if (run === null) throw ComponentError.messageHandler('RUN_NOT_FOUND');
+      if (hasEnded(run)) return { run_id: run.id, status: run.status };
+      await this.mailbox.append(tx, userId, await this.cancelAll(tx, [run], 'user'));
+      return { run_id: run.id, status: 'cancelled' };
+    });
+  }
+
+  lockActive(tx: Transaction, threadId: string): Promise<Run[]> {
+    return this.runs.lockActive(tx, threadId);
+  }
+
+  /** Cancels locked runs; the caller appends the events that this gives. */
+  async cancelAll(tx: Transaction, runs: readonly Run[], by: string): Promise<NewEvent[]> {
+    const events: NewEvent[] = [];
+    for (const run of runs) {
+      const content = await this.textOf(tx, run);
+      events.push(await this.end(tx, run, { status: 'cancelled', by, content }));
+    }
+    return events;
+  }
+
+  /** Ends a locked run and gives its terminal event, which the caller appends in the same transaction. */
+  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent> {
+    const event = await this.runs.end(tx, run, outcome);
+    tx.afterCommit(() => this.active.stop(run.id, 'ended_elsewhere', run.fence));
+    this.wakeAfterCommit(tx, run.user_id);
+    return event;
+  }
+
+  /** What has been written of the answer, from this process's memory where it is newer than the checkpoint. */
+  async textOf(tx: Transaction, run: Run): Promise<string> {
+    return this.active.text(run.id, run.fence) ?? this.runs.writtenText(tx, run);
+  }
+
+  wakeAfterCommit(tx: Transaction, userId: string): void {
+    tx.afterCommit(() => this.dispatcher.wake(userId));
+  }
+}

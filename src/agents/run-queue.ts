@@ -1,0 +1,13 @@
+/** A wake-up for a run that may run now. The same pair is one job: `<run_id>-<dispatch>`. */
+export interface RunWakeUp {
+  readonly run_id: string;
+  readonly dispatch: number;
+}
+
+/** Hands wake-ups to the workers, at least once. The lease, not the queue, decides who runs. */
+export abstract class RunQueue {
+  /** Resolves when all are stored. Times out by itself; a rejection means that some may not have been stored. */
+  abstract enqueue(wakeUps: readonly RunWakeUp[]): Promise<void>;
+  /** Those of the given wake-ups whose job waits or is being worked on. */
+  abstract pending(wakeUps: readonly RunWakeUp[]): Promise<ReadonlySet<string>>;
+}

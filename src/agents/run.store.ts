@@ -1,0 +1,126 @@
+import { Injectable } from '@nestjs/common';
+import type { RunView } from '@clarion/protocol';
+import { v7 as uuidv7 } from 'uuid';
+import type { NewEvent } from '../mailbox';
+import { Database, type Sql, type Transaction } from '../persistence';
+import type { HistoryMessage } from './agent';
+import { ActiveRuns } from './active-runs';
+import { hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
+
+const EARLIER_ACTIVE = `SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal`;
+
+/** Reads runs, and ends them. */
+@Injectable()
+export class RunStore {
+  constructor(
+    private readonly database: Database,
+    private readonly active: ActiveRuns,
+  ) {}
+
+  /** The user's run under a row lock, or null: somebody else's counts as missing. */
+  async lock(tx: Transaction, runId: string, userId: string): Promise<Run | null> {
+    const [run] = await tx.query<Run>(`SELECT ${RUN_COLUMNS} FROM runs WHERE id = $1 AND user_id = $2 FOR UPDATE`, [runId, userId]);
+    return run ?? null;
+  }
+
+  /** The runs of a thread that have not ended, in their order, under row locks. */
+  async lockActive(tx: Transaction, threadId: string): Promise<Run[]> {
+    const text = `SELECT ${RUN_COLUMNS} FROM runs WHERE thread_id = $1 AND finished_at IS NULL ORDER BY id FOR UPDATE`;
+    return (await tx.query<Run>(text, [threadId])).sort((a, b) => a.ordinal - b.ordinal);
+  }
+
+  /** The run as its user sees it, or null. */
+  async view(userId: string, runId: string): Promise<RunView | null> {
+    const [view] = await this.views(this.database, 'r.id = $2 AND r.user_id = $1', [userId, runId]);
+    return view ?? null;
+  }
+
+  /** The user's runs that have not ended, for the snapshots of a new connection. */
+  async activeViews(sql: Sql, userId: string): Promise<RunView[]> {
+    return this.views(sql, 'r.user_id = $1 AND r.finished_at IS NULL', [userId]);
+  }
+
+  /** The messages of the run's thread before the run's own, oldest first. */
+  async history(run: Run, limit: number): Promise<HistoryMessage[]> {
+    const rows = await this.database.query<HistoryMessage>(
+      `SELECT m.role, m.content FROM messages m JOIN messages own ON own.id = $2
+       WHERE m.thread_id = $1 AND (m.created_at, m.id) < (own.created_at, own.id) ORDER BY m.created_at DESC, m.id DESC LIMIT $3`,
+      [run.thread_id, run.message_id, limit],
+    );
+    return rows.reverse();
+  }
+
+  async messageContent(run: Run): Promise<string> {
+    const [row] = await this.database.query<{ content: string }>('SELECT content FROM messages WHERE id = $1', [run.message_id]);
+    return row?.content ?? '';
+  }
+
+  /** What is checkpointed of the answer of the run's current attempt. */
+  async writtenText(sql: Sql, run: Pick<Run, 'id' | 'attempt'>): Promise<string> {
+    const [row] = await sql.query<{ text: string | null }>(
+      `SELECT string_agg(text, '' ORDER BY index) AS text FROM run_text WHERE run_id = $1 AND attempt = $2`,
+      [run.id, run.attempt],
+    );
+    return row?.text ?? '';
+  }
+
+  /**
+   * Ends a run whose row the transaction has locked and found active. The caller appends `terminalEvent` in the same transaction, so
+   * that the run has exactly one.
+   */
+  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent> {
+    const error = outcome.status === 'failed' ? JSON.stringify(outcome.error) : null;
+    const usage = outcome.status === 'completed' && outcome.usage ? JSON.stringify(outcome.usage) : null;
+    const [ended] = await tx.query<{ duration_ms: number }>(
+      `UPDATE runs SET status = $2, error = $3, usage = $4, final_content = $5, worker_id = NULL, finished_at = now()
+       WHERE id = $1 AND finished_at IS NULL
+       RETURNING (extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::int AS duration_ms`,
+      [run.id, outcome.status, error, usage, outcome.content],
+    );
+    if (ended === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
+    await tx.query('DELETE FROM run_text WHERE run_id = $1', [run.id]);
+    const messageId = outcome.status === 'completed' ? await this.insertAnswer(tx, run, outcome.content) : null;
+    return terminalEvent(run, outcome, messageId, ended.duration_ms);
+  }
+
+  private async insertAnswer(tx: Transaction, run: Run, content: string): Promise<string> {
+    const id = uuidv7();
+    await tx.query(
+      `INSERT INTO messages (id, user_id, thread_id, role, content, run_id) VALUES ($1, $2, $3, 'assistant', $4, $5)`,
+      [id, run.user_id, run.thread_id, content, run.id],
+    );
+    return id;
+  }
+
+  private async views(sql: Sql, where: string, values: unknown[]): Promise<RunView[]> {
+    const rows = await sql.query<Run & { position: number; written: string | null }>(
+      `SELECT ${RUN_COLUMNS},
+         (SELECT count(*)::int FROM (${EARLIER_ACTIVE}) AS earlier) AS position,
+         (SELECT string_agg(text, '' ORDER BY index) FROM run_text t WHERE t.run_id = r.id AND t.attempt = r.attempt) AS written
+       FROM runs r WHERE ${where} ORDER BY ordinal`,
+      values,
+    );
+    return rows.map((row) => viewOf(row, this.active.text(row.id, row.fence)));
+  }
+}
+
+/** `current` is the text in this process's memory, where the run is advanced here: newer than the checkpoint. */
+function viewOf(row: Run & { position: number; written: string | null }, current: string | null): RunView {
+  if (hasEnded(row)) return runView(row, row.final_content ?? '', 0);
+  return runView(row, current ?? row.written ?? '', row.position);
+}
+
+function terminalEvent(run: Run, outcome: RunOutcome, messageId: string | null, durationMs: number): NewEvent {
+  const place = { thread_id: run.thread_id, run_id: run.id, attempt: run.attempt };
+  const { content } = outcome;
+  switch (outcome.status) {
+    case 'completed': {
+      const data = { message_id: messageId ?? '', content, usage: outcome.usage, duration_ms: durationMs };
+      return { ...place, type: 'agent_completed', data };
+    }
+    case 'failed':
+      return { ...place, type: 'agent_failed', data: { error: outcome.error, content } };
+    case 'cancelled':
+      return { ...place, type: 'agent_cancelled', data: { by: outcome.by, content } };
+  }
+}

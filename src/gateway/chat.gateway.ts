@@ -1,0 +1,82 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { WebSocketGateway, type OnGatewayInit } from '@nestjs/websockets';
+import type { ErrorEnvelope } from '@clarion/protocol';
+import type { Server } from 'socket.io';
+import { AppConfig } from '../config';
+import { ComponentError, FailureReporter } from '../errors';
+import { Connections } from './connections.service';
+import { HandshakeService } from './handshake.service';
+import type { Admission, ClientSocket } from './session';
+import { StageClock } from './stage-clock';
+
+/** A refusal at connecting: Socket.IO sends `message` and `data` to the client as `connect_error`. */
+class Refusal extends Error {
+  constructor(
+    reason: string,
+    readonly data: ErrorEnvelope,
+  ) {
+    super(reason);
+  }
+}
+
+/** The Socket.IO edge: admits connections in middleware, before they exist, and hands those admitted on. */
+@Injectable()
+@WebSocketGateway()
+export class ChatGateway implements OnGatewayInit<Server> {
+  private readonly logger = new Logger(ChatGateway.name);
+
+  constructor(
+    private readonly handshake: HandshakeService,
+    private readonly connections: Connections,
+    private readonly reporter: FailureReporter,
+    private readonly config: AppConfig,
+  ) {}
+
+  afterInit(server: Server): void {
+    server.use((socket: ClientSocket, next) => void this.admit(socket).then((refusal) => next(refusal)));
+    server.on('connection', (socket: ClientSocket) => this.connections.open(socket));
+    server.engine.on('connection_error', ({ code, message }: { code: number; message: string }) =>
+      this.logger.debug({ code }, `Refused a transport: ${message}`),
+    );
+  }
+
+  private async admit(socket: ClientSocket): Promise<Refusal | undefined> {
+    const clock = new StageClock();
+    try {
+      socket.data.admission = await this.withinTime(socket, clock);
+      this.logger.debug({ user_id: socket.data.admission.principal.user_id, stages_ms: clock.durations }, 'Admitted a connection');
+      return undefined;
+    } catch (error) {
+      return this.refuse(socket, clock, error);
+    }
+  }
+
+  private async withinTime(socket: ClientSocket, clock: StageClock): Promise<Admission> {
+    const limitMs = this.config.gateway.handshakeTimeoutMs;
+    const controller = new AbortController();
+    const timedOut = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const error = ComponentError.factory('HANDSHAKE_TIMEOUT', { details: { stage: clock.current, limit_ms: limitMs } });
+      controller.abort(error);
+      timedOut.reject(error);
+    }, limitMs);
+    try {
+      return await Promise.race([this.handshake.admit(socket, clock, controller.signal), timedOut.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async refuse(socket: ClientSocket, clock: StageClock, error: unknown): Promise<Refusal> {
+    const { auth, address } = socket.handshake;
+    const locale: unknown = auth['locale'];
+    const failure = await this.reporter.report(error, {
+      operation: `handshake.${clock.current}`,
+      component: 'Factory',
+      source: address,
+      ...(typeof locale === 'string' ? { locale: locale.slice(0, 64) } : {}),
+    });
+    this.logger.debug({ stage: clock.current, stages_ms: clock.durations, support_code: failure.support_code }, 'Refused a connection');
+    return new Refusal(failure.error.reason, failure.envelope);
+  }
+}

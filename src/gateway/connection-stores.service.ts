@@ -1,0 +1,15 @@
+import { Injectable } from '@nestjs/common';
+import { RunStore } from '../agents';
+import { FailureReporter } from '../errors';
+import { MailboxStore, PositionsStore } from '../mailbox';
+
+/** What every connection reads from and reports to. */
+@Injectable()
+export class ConnectionStores {
+  constructor(
+    readonly mailbox: MailboxStore,
+    readonly positions: PositionsStore,
+    readonly runs: RunStore,
+    readonly reporter: FailureReporter,
+  ) {}
+}

@@ -1,0 +1,153 @@
+import { PROTOCOL_VERSION, type ConnectionEstablished } from '@clarion/protocol';
+import { ComponentError } from '../errors';
+import type { ConnectionStores } from './connection-stores.service';
+import { Delivery, type DeliveryPorts } from './delivery';
+import { closeTransport, type Admission, type ClientSocket } from './session';
+
+const RETRY_READ_MS = 500;
+
+/** One connected client: what it is sent, in order, and how far it has read. */
+export class Connection {
+  private readonly delivery: Delivery;
+  private retry: NodeJS.Timeout | undefined;
+  private failing = false;
+  /** What had been sent when the ping under way was sent: an answer to it proves that this was received. */
+  private sentAtPing = 0;
+  private confirmed: number;
+
+  constructor(
+    readonly socket: ClientSocket,
+    readonly admission: Admission,
+    private readonly stores: ConnectionStores,
+  ) {
+    const { resume } = admission;
+    this.confirmed = resume.from_seq;
+    this.delivery = new Delivery(resume.from_seq, resume.state.head, this.ports());
+  }
+
+  get userId(): string {
+    return this.admission.principal.user_id;
+  }
+
+  /** Everything up to going live, in the order of PROTOCOL.md section 1. */
+  async open(facts: Pick<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'>): Promise<void> {
+    const { resume, inbox, runs } = this.admission;
+    this.socket.emit('connection_established', { ...this.established(), ...facts });
+    inbox.take((signal) => this.delivery.accept(signal));
+    this.trackPings();
+    try {
+      if (resume.missed !== null) await this.tellTruncated(resume.missed);
+      await this.delivery.replay();
+    } catch (error) {
+      return this.abort(error, 'connection.replay');
+    }
+    const to_seq = this.delivery.sentSeq;
+    const { from_seq } = resume;
+    this.delivery.goLive(runs, () => this.socket.emit('replay_complete', { from_seq, to_seq, count: to_seq - from_seq }));
+  }
+
+  close(): void {
+    clearTimeout(this.retry);
+    this.delivery.close();
+    this.admission.release();
+  }
+
+  private established(): Omit<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'> {
+    const { principal, options, resume } = this.admission;
+    return {
+      protocol: PROTOCOL_VERSION,
+      connection_id: this.socket.id,
+      user_id: principal.user_id,
+      device_id: options.device_id,
+      epoch: resume.state.epoch,
+      head_seq: resume.state.head,
+      from_seq: resume.from_seq,
+      resume: resume.resume,
+      server_time: new Date().toISOString(),
+    };
+  }
+
+  private ports(): DeliveryPorts {
+    const { socket } = this;
+    return {
+      read: (seq, limit) => this.stores.mailbox.readAfter(this.userId, seq, limit),
+      // The union of typed emits cannot be called with a union: each member fits its own event.
+      emitEvent: (event) => void (socket.emit as (name: string, payload: unknown) => boolean)(event.type, event),
+      emitDelta: (delta) => void socket.emit('agent_delta', delta),
+      emitSnapshot: (run) => void socket.emit('run_snapshot', run),
+      drained: () => this.drained(),
+      refresh: (runId) => void this.refresh(runId),
+      failed: (error) => void this.readFailed(error),
+    };
+  }
+
+  private async drained(): Promise<void> {
+    const { conn } = this.socket;
+    while (conn.readyState === 'open' && !conn.transport.writable) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          conn.off('drain', done);
+          conn.off('close', done);
+          resolve();
+        };
+        conn.on('drain', done);
+        conn.on('close', done);
+      });
+    }
+  }
+
+  private async refresh(runId: string): Promise<void> {
+    try {
+      const run = await this.stores.runs.view(this.userId, runId);
+      if (run !== null) this.delivery.accept({ kind: 'snapshot', run });
+    } catch (error) {
+      await this.readFailed(error);
+    }
+  }
+
+  /** The log cannot be read now: the client hears of it once, and reading is tried again until it works. */
+  private async readFailed(error: unknown): Promise<void> {
+    this.retry = setTimeout(() => this.delivery.resume(), RETRY_READ_MS);
+    if (this.failing) return;
+    this.failing = true;
+    const failure = await this.stores.reporter.report(error, this.context('connection.read'));
+    this.socket.emit('error', failure.envelope);
+  }
+
+  private async abort(error: unknown, operation: string): Promise<void> {
+    const failure = await this.stores.reporter.report(error, this.context(operation));
+    closeTransport(this.socket, failure.envelope);
+  }
+
+  private async tellTruncated(missed: { missed_from: number | null; missed_to: number | null }): Promise<void> {
+    const error = ComponentError.webSocketBridge('HISTORY_TRUNCATED', { details: missed });
+    const failure = await this.stores.reporter.report(error, this.context('connection.resume'));
+    this.socket.emit('error', failure.envelope);
+  }
+
+  /** `ack: auto`: the transport is ordered, so an answered ping confirms what was sent before it. */
+  private trackPings(): void {
+    if (this.admission.options.ack !== 'auto') return;
+    const { conn } = this.socket;
+    conn.on('packetCreate', ({ type }: { type: string }) => {
+      if (type === 'ping') this.sentAtPing = this.delivery.sentSeq;
+    });
+    conn.on('packet', ({ type }: { type: string }) => {
+      if (type === 'pong' && this.sentAtPing > this.confirmed) void this.confirm(this.sentAtPing);
+    });
+  }
+
+  private async confirm(position: number): Promise<void> {
+    this.confirmed = position;
+    try {
+      await this.stores.positions.advance(this.userId, this.admission.options.device_id, position);
+    } catch (error) {
+      await this.stores.reporter.report(error, this.context('connection.position'));
+    }
+  }
+
+  private context(operation: string) {
+    const { locale, source } = this.admission.options;
+    return { operation, component: 'WebSocketBridge' as const, user_id: this.userId, locale, source };
+  }
+}

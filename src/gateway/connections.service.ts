@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import { Connection } from './connection';
+import { ConnectionGate } from './connection-gate.service';
+import { ConnectionStores } from './connection-stores.service';
+import { HealthSnapshot } from './health-snapshot';
+import { RequestDispatcher, type Caller } from './request-dispatcher.service';
+import type { ClientSocket } from './session';
+
+const LEAST_RECONNECT_MS = 500;
+const RECONNECT_SPREAD_MS = 2_000;
+
+/** The connections of this process: opens them, listens to them, lets them go. */
+@Injectable()
+export class Connections {
+  private readonly all = new Set<Connection>();
+
+  constructor(
+    private readonly stores: ConnectionStores,
+    private readonly gate: ConnectionGate,
+    private readonly requests: RequestDispatcher,
+    private readonly health: HealthSnapshot,
+  ) {}
+
+  get count(): number {
+    return this.all.size;
+  }
+
+  /** Takes over a socket that was admitted. */
+  open(socket: ClientSocket): void {
+    const { admission } = socket.data;
+    if (admission === undefined) throw new Error('a socket reached `connection` without passing the middleware');
+    const connection = new Connection(socket, admission, this.stores);
+    this.all.add(connection);
+    const caller: Caller = { ...admission, emitError: (envelope) => void socket.emit('error', envelope) };
+    socket.onAny((event: string, ...args: unknown[]) => void this.requests.dispatch(caller, event, args));
+    // A client may emit an event `error`: the dispatcher answers it; without a listener it would throw here.
+    socket.on('error', () => undefined);
+    socket.on('disconnect', () => {
+      this.all.delete(connection);
+      connection.close();
+    });
+    const { status, degraded_components } = this.health.report(admission.principal.admin);
+    void connection.open({ limits: this.gate.limits, health: status, degraded_components });
+  }
+
+  /** Tells every client when to come back, and closes its transport: a plain client reconnects by itself. */
+  drain(): void {
+    this.gate.beginDraining();
+    for (const { socket } of this.all) {
+      const reconnect_after_ms = LEAST_RECONNECT_MS + Math.floor(Math.random() * RECONNECT_SPREAD_MS);
+      socket.emit('server_draining', { reconnect_after_ms });
+      socket.conn.close();
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { Injectable } from '@nestjs/common';
+import type { RunView } from '@clarion/protocol';
+import { handshakeAuthSchema } from '@clarion/protocol/schemas';
+import type { z } from 'zod';
+import { RunStore } from '../agents';
+import { TokenVerifier, type Principal } from '../auth';
+import { ComponentError } from '../errors';
+import { MailboxStore, PositionsStore, UserBus, type ResumePoint } from '../mailbox';
+import { Database } from '../persistence';
+import { ConnectionGate } from './connection-gate.service';
+import { parse } from './parse';
+import { guardPayload } from './payload-guard';
+import { Inbox, type Admission, type ClientSocket, type ConnectionOptions } from './session';
+import type { StageClock } from './stage-clock';
+
+type Handshake = z.output<typeof handshakeAuthSchema>;
+
+const TOKEN_PARAMETERS = ['token', 'access_token', 'auth', 'authorization', 'jwt'];
+const DEFAULT_LOCALE = 'en';
+
+/** The pipeline of connecting: origin, token, session, mailbox, join. Everything here happens before the connection exists. */
+@Injectable()
+export class HandshakeService {
+  constructor(
+    private readonly gate: ConnectionGate,
+    private readonly verifier: TokenVerifier,
+    private readonly bus: UserBus,
+    private readonly mailbox: MailboxReader,
+  ) {}
+
+  /** @throws ComponentError; `clock.current` is the stage that failed */
+  async admit(socket: ClientSocket, clock: StageClock, signal: AbortSignal): Promise<Admission> {
+    await clock.run('origin', () => this.checkOrigin(socket));
+    const { principal, handshake } = await clock.run('token', () => this.verifyToken(socket, signal));
+    const releases: (() => void)[] = [];
+    const release = (): void => releases.splice(0).forEach((undo) => undo());
+    socket.conn.once('close', release);
+    try {
+      releases.push(await clock.run('session', () => this.gate.admit(principal.user_id)));
+      const inbox = new Inbox();
+      releases.push(this.bus.subscribe(principal.user_id, (message) => inbox.accept(message)));
+      const { resume, runs } = await clock.run('mailbox', () => this.mailbox.read(principal.user_id, handshake));
+      return await clock.run('join', () => {
+        assertOpen(socket, signal);
+        return { principal, options: optionsOf(socket, handshake), resume, runs, inbox, release };
+      });
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  private checkOrigin(socket: ClientSocket): void {
+    const { origin, host } = socket.handshake.headers;
+    if (!this.gate.origins.accepts(origin, host)) throw ComponentError.factory('ORIGIN_NOT_ALLOWED', { details: { origin } });
+  }
+
+  private async verifyToken(socket: ClientSocket, signal: AbortSignal): Promise<{ principal: Principal; handshake: Handshake }> {
+    const { query, auth } = socket.handshake;
+    if (TOKEN_PARAMETERS.some((name) => query[name] !== undefined)) throw ComponentError.authentication('AUTH_TOKEN_IN_URL');
+    guardPayload(auth);
+    const handshake = parse(handshakeAuthSchema, auth, 'HANDSHAKE_INVALID');
+    return { principal: await this.verifier.verify(handshake.token, signal), handshake };
+  }
+}
+
+/** What a connecting device resumes from: its place in the mailbox and the user's runs, as of one and the same moment. */
+@Injectable()
+export class MailboxReader {
+  constructor(
+    private readonly database: Database,
+    private readonly mailbox: MailboxStore,
+    private readonly positions: PositionsStore,
+    private readonly runs: RunStore,
+  ) {}
+
+  async read(userId: string, { device_id, cursor }: Handshake): Promise<{ resume: ResumePoint; runs: RunView[] }> {
+    await this.mailbox.open(userId);
+    const found = await this.database.snapshot(async (sql) => ({
+      resume: await this.positions.resume(sql, userId, device_id, cursor ?? null),
+      runs: await this.runs.activeViews(sql, userId),
+    }));
+    const { resume } = found;
+    // A cursor counts as an acknowledgement; a device that is new gets its position.
+    if (resume.resume === 'cursor' || resume.resume === 'new') await this.positions.advance(userId, device_id, resume.from_seq);
+    return found;
+  }
+}
+
+function optionsOf(socket: ClientSocket, { device_id, ack, locale }: Handshake): ConnectionOptions {
+  return { device_id, ack, locale: locale ?? DEFAULT_LOCALE, source: socket.handshake.address };
+}
+
+function assertOpen(socket: ClientSocket, signal: AbortSignal): void {
+  signal.throwIfAborted();
+  if (socket.conn.readyState !== 'open') throw ComponentError.factory('SESSION_SETUP_FAILED', { details: { closed: true } });
+}

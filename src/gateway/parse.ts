@@ -1,0 +1,13 @@
+import { schemaReasonOf } from '@clarion/protocol/schemas';
+import type { z } from 'zod';
+import { ComponentError, type Reason } from '../errors';
+
+const MOST_FIELDS = 10;
+
+/** What the schema makes of a value; a refusal names the fields, never their values. @throws ComponentError */
+export function parse<T>(schema: z.ZodType<T>, value: unknown, otherwise: Reason): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const fields = result.error.issues.slice(0, MOST_FIELDS).map(({ path }) => path.join('.'));
+  throw new ComponentError(schemaReasonOf(result.error) ?? otherwise, { details: { fields } });
+}

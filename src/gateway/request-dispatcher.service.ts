@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import type { Ack, ClientEventName, ErrorEnvelope } from '@clarion/protocol';
+import { clientRequestSchemas } from '@clarion/protocol/schemas';
+import type { z } from 'zod';
+import type { Principal } from '../auth';
+import { AppConfig } from '../config';
+import { ComponentError, FailureReporter } from '../errors';
+import { ClientRequests, type RequestHandlers } from './client-requests.service';
+import { parse } from './parse';
+import { guardPayload } from './payload-guard';
+import type { ConnectionOptions } from './session';
+import { UNDECODABLE_EVENT } from './tolerant-parser';
+
+/** Who asks, and how a failure reaches somebody who gave no callback. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly options: ConnectionOptions;
+  emitError(envelope: ErrorEnvelope): void;
+}
+
+type Answer = (ack: Ack) => void;
+type AnyHandler = (principal: Principal, payload: unknown) => Promise<object>;
+
+/** Answers every event of a client exactly once: from its handler, with a coded error, or with ACK_TIMEOUT at the deadline. */
+@Injectable()
+export class RequestDispatcher {
+  private readonly handlers: RequestHandlers;
+  private readonly deadlineMs: number;
+
+  constructor(
+    requests: ClientRequests,
+    private readonly reporter: FailureReporter,
+    config: AppConfig,
+  ) {
+    this.handlers = requests.handlers;
+    this.deadlineMs = config.gateway.ackDeadlineMs;
+  }
+
+  /** `args` as Socket.IO gives them: the payload, then the callback if there is one. */
+  async dispatch(caller: Caller, event: string, args: readonly unknown[]): Promise<void> {
+    const last = args.at(-1);
+    const callback = typeof last === 'function' ? (last as Answer) : null;
+    const payload = callback ? args.slice(0, -1) : args;
+    const answer = answerOnce(callback);
+    const deadline = setTimeout(() => {
+      const error = ComponentError.messageHandler('ACK_TIMEOUT', { details: { event: knownName(event), limit_ms: this.deadlineMs } });
+      void this.fail(caller, event, error, answer);
+    }, this.deadlineMs);
+    try {
+      const result = await this.handle(caller, event, payload);
+      if (callback) answer({ ok: true, ...result } as Ack);
+      else answer(null);
+    } catch (error) {
+      await this.fail(caller, event, error, answer);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  private async handle(caller: Caller, event: string, payload: readonly unknown[]): Promise<object> {
+    if (event === UNDECODABLE_EVENT) throw ComponentError.messageHandler('PACKET_INVALID', { details: { problem: payload[0] } });
+    guardPayload(payload);
+    if (event === 'error') throw ComponentError.messageHandler('CLIENT_ERROR_EVENT');
+    const name = knownName(event);
+    const handler = name === null ? undefined : (this.handlers[name] as AnyHandler | undefined);
+    if (name === null || handler === undefined) throw ComponentError.messageHandler('EVENT_UNKNOWN', { details: { event: event.slice(0, 64) } });
+    if (payload.length > 1) throw ComponentError.messageHandler('PAYLOAD_INVALID', { details: { arguments: payload.length } });
+    const schema: z.ZodType = clientRequestSchemas[name];
+    return handler(caller.principal, parse(schema, payload[0] ?? {}, 'PAYLOAD_INVALID'));
+  }
+
+  private async fail(caller: Caller, event: string, error: unknown, answer: ReturnType<typeof answerOnce>): Promise<void> {
+    const { principal, options } = caller;
+    const failure = await this.reporter.report(error, {
+      operation: `socket.${knownName(event) ?? 'unknown'}`,
+      component: 'MessageHandler',
+      user_id: principal.user_id,
+      source: options.source,
+      locale: options.locale,
+    });
+    if (answer({ ok: false, error: failure.error }) === 'nobody') caller.emitError(failure.envelope);
+  }
+}
+
+/** Lets the first answer through. `nobody`: it was the first, but there is no callback to take it. */
+function answerOnce(callback: Answer | null): (ack: Ack | null) => 'answered' | 'late' | 'nobody' {
+  let open = true;
+  return (ack) => {
+    if (!open) return 'late';
+    open = false;
+    if (callback === null) return 'nobody';
+    if (ack !== null) callback(ack);
+    return 'answered';
+  };
+}
+
+function knownName(event: string): ClientEventName | null {
+  return Object.hasOwn(clientRequestSchemas, event) ? (event as ClientEventName) : null;
+}

@@ -1,0 +1,56 @@
+import type { AckMode, ErrorEnvelope, RunView, ServerToClientEvents } from '@clarion/protocol';
+import type { DefaultEventsMap, Socket } from 'socket.io';
+import type { Principal } from '../auth';
+import type { ResumePoint, UserSignal } from '../mailbox';
+
+/** A socket whose emits are typed by the protocol; what it receives is checked by the dispatcher. */
+export type ClientSocket = Socket<DefaultEventsMap, ServerToClientEvents, DefaultEventsMap, SocketData>;
+
+/** What a connection asked for at the handshake. */
+export interface ConnectionOptions {
+  readonly device_id: string;
+  readonly ack: AckMode;
+  readonly locale: string;
+  /** The remote address, for logs and aggregation. */
+  readonly source: string;
+}
+
+/** What is prepared before the connection exists, and taken over when it does. */
+export interface Admission {
+  readonly principal: Principal;
+  readonly options: ConnectionOptions;
+  readonly resume: ResumePoint;
+  readonly runs: readonly RunView[];
+  readonly inbox: Inbox;
+  /** Gives back what the admission holds; may be called again. */
+  readonly release: () => void;
+}
+
+export interface SocketData {
+  admission?: Admission;
+}
+
+/** Holds what arrives on a user's live channel until somebody takes it. */
+export class Inbox {
+  private held: UserSignal[] = [];
+  private taker: ((signal: UserSignal) => void) | null = null;
+
+  accept(signal: UserSignal): void {
+    if (this.taker) this.taker(signal);
+    else this.held.push(signal);
+  }
+
+  /** From now on signals go to `taker`, those held first. */
+  take(taker: (signal: UserSignal) => void): void {
+    this.taker = taker;
+    const held = this.held;
+    this.held = [];
+    for (const signal of held) taker(signal);
+  }
+}
+
+/** Tells the client why, then closes its transport, so that a plain client reconnects by itself. */
+export function closeTransport(socket: ClientSocket, envelope: ErrorEnvelope): void {
+  socket.emit('error', envelope);
+  socket.conn.close();
+}

@@ -1,0 +1,35 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { MAX_FRAME_BYTES } from '@clarion/protocol';
+import type { Server, ServerOptions } from 'socket.io';
+import type { AppConfig } from '../config';
+import { OriginPolicy } from './origin-policy';
+import { tolerantParser } from './tolerant-parser';
+
+/** Socket.IO as PROTOCOL.md wants it: limits, heartbeat, CORS by the origin policy, and no connection state recovery. */
+export class SocketIoAdapter extends IoAdapter {
+  private readonly origins: OriginPolicy;
+
+  constructor(
+    app: INestApplicationContext,
+    private readonly config: AppConfig,
+  ) {
+    super(app);
+    this.origins = new OriginPolicy(config.gateway.allowedOrigins, config.gateway.allowLocalOrigins);
+  }
+
+  override createIOServer(port: number, options?: Partial<ServerOptions>): Server {
+    const { pingIntervalMs, pingTimeoutMs, handshakeTimeoutMs } = this.config.gateway;
+    return super.createIOServer(port, {
+      ...options,
+      parser: tolerantParser,
+      serveClient: false,
+      maxHttpBufferSize: MAX_FRAME_BYTES,
+      pingInterval: pingIntervalMs,
+      pingTimeout: pingTimeoutMs,
+      connectTimeout: handshakeTimeoutMs,
+      perMessageDeflate: false,
+      cors: { origin: (origin, answer) => answer(null, this.origins.accepts(origin)), credentials: false },
+    } as ServerOptions) as Server;
+  }
+}

@@ -1,0 +1,17 @@
+import type { AgentDelta, DurableEvent, RunView } from '@clarion/protocol';
+
+/** What a user's live channel carries. Events are a wake-up as much as a delivery: the log is the truth. */
+export type UserSignal =
+  | { readonly kind: 'events'; readonly events: readonly DurableEvent[] }
+  | { readonly kind: 'delta'; readonly delta: AgentDelta }
+  | { readonly kind: 'snapshot'; readonly run: RunView };
+
+export type UserSignalListener = (signal: UserSignal) => void;
+
+/** The live channel of every user, between whoever writes and the sockets. Signals may be lost, never reordered within one writer. */
+export abstract class UserBus {
+  /** Never throws; a failing listener harms neither the writer nor another listener. */
+  abstract publish(userId: string, signal: UserSignal): void;
+  /** Gives the function that ends the subscription. */
+  abstract subscribe(userId: string, listener: UserSignalListener): () => void;
+}

@@ -1,0 +1,242 @@
+import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
+import { ComponentError } from '../errors';
+import { ProcessLock } from './process-lock';
+import type { Sql, Transaction } from './sql';
+
+/** How to reach PostgreSQL. Times in milliseconds. */
+export interface DatabaseOptions {
+  readonly poolSize: number;
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+}
+
+const PROBE_INTERVAL_MS = 200;
+
+// int8 columns hold sequence numbers, which stay far below 2^53.
+types.setTypeParser(types.builtins.INT8, Number);
+
+type Listener = () => void;
+
+/**
+ * The one connection pool for our own statements. It fails fast while PostgreSQL is known to be away and comes back by itself.
+ * Driver errors keep their SQLSTATE; whatever else a connection throws becomes DATABASE_UNAVAILABLE.
+ */
+export class Database implements Sql {
+  private pool: Pool | null = null;
+  private url = '';
+  private lastCause: unknown = null;
+  private up = false;
+  private opened = false;
+  private closed = false;
+  private probing: Promise<void> | null = null;
+  private readonly readyListeners: Listener[] = [];
+  private readonly downListeners: ((cause: unknown) => void)[] = [];
+  private readonly processLock: ProcessLock;
+
+  constructor(private readonly options: DatabaseOptions) {
+    this.processLock = new ProcessLock(options.connectTimeoutMs);
+  }
+
+  /** True when the schema is in place and the database is not known to be away. */
+  get ready(): boolean {
+    return this.opened && this.up;
+  }
+
+  /** True while the process lock is held: no other process works on this database. */
+  get exclusive(): boolean {
+    return this.processLock.held;
+  }
+
+  /** Connections in use and the limit, for the health report. */
+  get load(): { active: number; waiting: number; limit: number } {
+    const { totalCount = 0, idleCount = 0, waitingCount = 0 } = this.pool ?? {};
+    return { active: totalCount - idleCount, waiting: waitingCount, limit: this.options.poolSize };
+  }
+
+  /** Takes the process lock, also after an outage; false when another process has it. */
+  acquireExclusive(url: string): Promise<boolean> {
+    return this.processLock.acquire(url);
+  }
+
+  /** Points the pool at a database; statements work from now on, `ready` only after `markOpened`. */
+  connect(url: string): void {
+    const { poolSize, connectTimeoutMs, statementTimeoutMs } = this.options;
+    this.url = url;
+    this.pool = new Pool({
+      connectionString: url,
+      max: poolSize,
+      connectionTimeoutMillis: connectTimeoutMs,
+      statement_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: 10_000,
+      keepAlive: true,
+      application_name: 'clarion',
+    });
+    this.pool.on('error', (error) => this.suspect(error));
+    this.pool.on('connect', (client) => client.on('error', (error) => this.suspect(error)));
+    this.up = true;
+  }
+
+  /** The schema is migrated: tells everyone who waits for it. */
+  markOpened(): void {
+    this.opened = true;
+    this.notifyReady();
+  }
+
+  /** Calls `listener` when the database is ready, now or later, and again after every outage. It must not throw. */
+  onReady(listener: Listener): void {
+    this.readyListeners.push(listener);
+    if (this.ready) listener();
+  }
+
+  /** Calls `listener` once at the beginning of every outage. It must not throw. */
+  onDown(listener: (cause: unknown) => void): void {
+    this.downListeners.push(listener);
+  }
+
+  async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.withClient((client) => run<Row>(client, text, values));
+  }
+
+  /** Commits what `work` did, or nothing of it. */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const committed: Listener[] = [];
+    const result = await this.withClient(async (client) => {
+      const tx: Transaction = {
+        query: (text, values = []) => run(client, text, values),
+        afterCommit: (listener) => committed.push(listener),
+      };
+      await run(client, 'BEGIN');
+      const value = await work(tx);
+      await run(client, 'COMMIT');
+      return value;
+    });
+    for (const listener of committed) listener();
+    return result;
+  }
+
+  /** Several reads of one and the same state of the database. */
+  snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.withClient(async (client) => {
+      await run(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const value = await work({ query: (text, values = []) => run(client, text, values) });
+      await run(client, 'COMMIT');
+      return value;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.probing;
+    await this.processLock.release();
+    await this.pool?.end();
+  }
+
+  private async withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.acquire();
+    let broken = true;
+    try {
+      const result = await work(client);
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = !(await rolledBack(client, error));
+      if (isConnectionFailure(error)) this.suspect(error);
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  private async acquire(): Promise<PoolClient> {
+    const { pool } = this;
+    if (pool === null || !this.up) throw unavailable(this.lastCause, this.options);
+    try {
+      return await pool.connect();
+    } catch (error) {
+      if (pool.totalCount - pool.idleCount >= this.options.poolSize) {
+        throw ComponentError.database('DATABASE_CAPACITY', { cause: error, details: { ...this.load } });
+      }
+      this.suspect(error);
+      throw error instanceof DatabaseError ? error : unavailable(error, this.options);
+    }
+  }
+
+  /** Something broke on a connection: find out whether the database is away, and if so, when it returns. */
+  private suspect(cause: unknown): void {
+    if (this.closed || this.probing !== null) return;
+    this.probing = this.probe(cause).finally(() => (this.probing = null));
+  }
+
+  private async probe(cause: unknown): Promise<void> {
+    const wasUp = this.up;
+    while (!this.closed && !(await this.answers())) {
+      if (this.up) {
+        this.up = false;
+        for (const listener of this.downListeners) listener(cause);
+      }
+      await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS));
+    }
+    if (this.closed) return;
+    const returned = wasUp && !this.up;
+    this.up = true;
+    if (returned && this.opened) this.notifyReady();
+  }
+
+  /** Asks on a connection of its own: a pool that is merely full is no outage. */
+  private async answers(): Promise<boolean> {
+    const { connectTimeoutMs } = this.options;
+    const client = new Client({
+      connectionString: this.url,
+      connectionTimeoutMillis: connectTimeoutMs,
+      query_timeout: connectTimeoutMs,
+    });
+    client.on('error', (error) => (this.lastCause = error));
+    try {
+      await client.connect();
+      await client.query('SELECT 1');
+      await client.end();
+      return true;
+    } catch (error) {
+      this.lastCause = error;
+      return endedQuietly(client);
+    }
+  }
+
+  private notifyReady(): void {
+    for (const listener of this.readyListeners) listener();
+  }
+}
+
+async function run<Row>(client: PoolClient, text: string, values: readonly unknown[] = []): Promise<Row[]> {
+  try {
+    const result = await client.query(text, values as unknown[]);
+    return result.rows as Row[];
+  } catch (error) {
+    throw error instanceof DatabaseError ? error : unavailable(error);
+  }
+}
+
+/** Ends a failed transaction; false when the connection is of no more use. */
+async function rolledBack(client: PoolClient, error: unknown): Promise<boolean> {
+  if (isConnectionFailure(error)) return false;
+  const rollback = await Promise.allSettled([client.query('ROLLBACK')]);
+  return rollback[0].status === 'fulfilled';
+}
+
+/** True when the connection or the server went away, not the statement: SQLSTATE classes 08 and 57P, or no SQLSTATE at all. */
+export function isConnectionFailure(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(08|57P)/.test(error.code ?? '');
+  return error instanceof ComponentError && error.reason === 'DATABASE_UNAVAILABLE';
+}
+
+function unavailable(cause: unknown, options?: DatabaseOptions): ComponentError {
+  const details = options ? { connection_timeout: options.connectTimeoutMs / 1000 } : {};
+  return ComponentError.database('DATABASE_UNAVAILABLE', { cause, details });
+}
+
+async function endedQuietly(client: Client): Promise<false> {
+  // The connection is broken already; what ending it says adds nothing to the cause kept above.
+  await Promise.allSettled([client.end()]);
+  return false;
+}

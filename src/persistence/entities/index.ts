@@ -1,0 +1,4 @@
+export { MessageEntity, ThreadEntity } from './conversation.entities';
+export { FailureRecordEntity } from './failure-record.entity';
+export { MailboxEntity, MailboxEventEntity, MailboxPositionEntity } from './mailbox.entities';
+export { RunEntity, RunTextEntity, WorkerEntity } from './run.entities';

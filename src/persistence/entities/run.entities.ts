@@ -1,0 +1,59 @@
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+const NOW = () => 'now()';
+
+/** A run: one agent's work on one message. `ordinal` orders the runs of a thread as their messages were committed. */
+@Entity('runs')
+@Index('runs_active_by_thread', ['threadId', 'ordinal'], { where: `"finished_at" IS NULL` })
+@Index('runs_active_by_user', ['userId'], { where: `"finished_at" IS NULL` })
+@Index('runs_running_by_worker', ['workerId'], { where: `"status" = 'running'` })
+@Index('runs_by_thread', ['threadId', 'ordinal'])
+@Index('runs_retry_once', ['retryOf'], { unique: true, where: `"retry_of" IS NOT NULL` })
+@Check('runs_status', `"status" IN ('queued', 'running', 'waiting', 'completed', 'failed', 'cancelled')`)
+@Check('runs_finished', `("finished_at" IS NOT NULL) = ("status" IN ('completed', 'failed', 'cancelled'))`)
+export class RunEntity {
+  @PrimaryColumn('uuid') id!: string;
+  @Column({ type: 'bigint', generated: 'identity', generatedIdentity: 'ALWAYS' }) ordinal!: number;
+  @Column('text', { name: 'user_id' }) userId!: string;
+  @Column('uuid', { name: 'thread_id' }) threadId!: string;
+  @Column('uuid', { name: 'message_id' }) messageId!: string;
+  @Column('text') agent!: string;
+  @Column('text', { default: 'queued' }) status!: string;
+  @Column('int', { default: 0 }) attempt!: number;
+  @Column('int', { name: 'max_attempts' }) maxAttempts!: number;
+  /** How often a wake-up was enqueued; part of the job id. */
+  @Column('int', { default: 0 }) dispatch!: number;
+  @Column({ type: 'timestamptz', name: 'dispatched_at', precision: 3, nullable: true }) dispatchedAt!: Date | null;
+  @Column('uuid', { name: 'worker_id', nullable: true }) workerId!: string | null;
+  /** Fencing token: grows with every lease; a write with an older one matches no row. */
+  @Column('int', { default: 0 }) fence!: number;
+  /** Number of the last durable write under this fence: a repeated write whose outcome was unknown is recognised. */
+  @Column('int', { default: 0 }) writes!: number;
+  @Column('jsonb', { nullable: true }) error!: object | null;
+  /** What had been written when the run ended. */
+  @Column('text', { name: 'final_content', nullable: true }) finalContent!: string | null;
+  @Column('jsonb', { nullable: true }) usage!: object | null;
+  @Column('uuid', { name: 'retry_of', nullable: true }) retryOf!: string | null;
+  @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: NOW }) createdAt!: Date;
+  @Column({ type: 'timestamptz', name: 'started_at', precision: 3, nullable: true }) startedAt!: Date | null;
+  @Column({ type: 'timestamptz', name: 'finished_at', precision: 3, nullable: true }) finishedAt!: Date | null;
+}
+
+/** A piece of a partial answer, beginning at `index` (UTF-16 code units). Deleted when the run ends. */
+@Entity('run_text')
+export class RunTextEntity {
+  @PrimaryColumn('uuid', { name: 'run_id' }) runId!: string;
+  @PrimaryColumn('int') attempt!: number;
+  @PrimaryColumn('int') index!: number;
+  @Column('text') text!: string;
+}
+
+/** A process that advances runs, and its last sign of life by the database's clock. */
+@Entity('workers')
+export class WorkerEntity {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('text') host!: string;
+  @Column('int') pid!: number;
+  @Column({ type: 'timestamptz', name: 'started_at', precision: 3, default: NOW }) startedAt!: Date;
+  @Column({ type: 'timestamptz', name: 'heartbeat_at', precision: 3, default: NOW }) heartbeatAt!: Date;
+}

@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { bodyOfRecord, FailureRecordStore, type FailureFilter, type FailureRecord } from '../errors';
+import { Database } from './database';
+import { NotificationSink } from './notification-sink';
+import type { Transaction } from './sql';
+
+const COLUMNS = `support_code, code, reason, component, severity, fingerprint, operation, occurred_at, last_at, count, user_id, thread_id, run_id,
+  job_id, trace_id, source, retry_after_ms, details, private_details, root_cause, stack, notify, locale`;
+
+const SAVE = `
+INSERT INTO error_records AS r (${COLUMNS})
+SELECT ${COLUMNS} FROM jsonb_populate_recordset(NULL::error_records, $1::jsonb)
+ON CONFLICT (support_code) DO UPDATE
+  SET count = greatest(r.count, excluded.count), last_at = greatest(r.last_at, excluded.last_at)
+RETURNING support_code, (xmax = 0) AS inserted`;
+
+const LIST = `
+SELECT ${COLUMNS} FROM error_records
+WHERE ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR component = $2) AND ($3::text IS NULL OR severity = $3)
+  AND ($4::text IS NULL OR user_id = $4) AND ($5::uuid IS NULL OR run_id = $5)
+  AND ($6::timestamptz IS NULL OR occurred_at >= $6) AND ($7::timestamptz IS NULL OR occurred_at < $7)
+ORDER BY occurred_at DESC LIMIT $8`;
+
+type Row = Omit<FailureRecord, 'occurred_at' | 'last_at'> & { occurred_at: Date; last_at: Date };
+
+/** Failure records in PostgreSQL; the notification a record carries commits with it. */
+@Injectable()
+export class PostgresFailureRecordStore extends FailureRecordStore {
+  constructor(
+    private readonly database: Database,
+    private readonly notifications: NotificationSink,
+  ) {
+    super();
+  }
+
+  override get ready(): boolean {
+    return this.database.ready;
+  }
+
+  override async save(records: readonly FailureRecord[]): Promise<void> {
+    // One lock order for batches of several processes, and no row twice in one statement.
+    const unique = [...new Map(records.map((record) => [record.support_code, record])).values()];
+    const sorted = unique.sort((a, b) => (a.support_code < b.support_code ? -1 : 1));
+    await this.database.transaction(async (tx) => {
+      const saved = await tx.query<{ support_code: string; inserted: boolean }>(SAVE, [JSON.stringify(sorted)]);
+      const inserted = new Set(saved.filter((row) => row.inserted).map((row) => row.support_code));
+      await this.notifyUsers(
+        tx,
+        sorted.filter((record) => inserted.has(record.support_code)),
+      );
+    });
+  }
+
+  override async find(supportCode: string): Promise<FailureRecord | null> {
+    const [row] = await this.database.query<Row>(`SELECT ${COLUMNS} FROM error_records WHERE support_code = $1`, [supportCode]);
+    return row === undefined ? null : recordOf(row);
+  }
+
+  override async list(filter: FailureFilter): Promise<FailureRecord[]> {
+    const { reason, component, severity, user_id, run_id, since, before, limit = 50 } = filter;
+    const values = [reason, component, severity, user_id, run_id, since, before].map((value) => value ?? null);
+    return (await this.database.query<Row>(LIST, [...values, limit])).map(recordOf);
+  }
+
+  private async notifyUsers(tx: Transaction, records: readonly FailureRecord[]): Promise<void> {
+    const owed = records.filter((record) => record.notify && record.user_id !== null);
+    for (const record of owed.sort((a, b) => ((a.user_id ?? '') < (b.user_id ?? '') ? -1 : 1))) {
+      await this.notifications.notify(tx, record.user_id ?? '', bodyOfRecord(record));
+    }
+  }
+}
+
+function recordOf(row: Row): FailureRecord {
+  return { ...row, occurred_at: row.occurred_at.toISOString(), last_at: row.last_at.toISOString() };
+}

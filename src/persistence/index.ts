@@ -1,0 +1,7 @@
+export { Database, isConnectionFailure } from './database';
+export { PostgresFailureRecordStore } from './failure-record.store';
+export { hasPendingMigrations, migrate, schemaDifference } from './migrate';
+export { NotificationSink } from './notification-sink';
+export { PersistenceLifecycle } from './persistence-lifecycle.service';
+export { PersistenceModule } from './persistence.module';
+export type { Sql, Transaction } from './sql';

@@ -1,0 +1,17 @@
+import { Global, Module } from '@nestjs/common';
+import { AppConfig } from '../config';
+import { Database } from './database';
+import { PersistenceLifecycle } from './persistence-lifecycle.service';
+import { PostgresFailureRecordStore } from './failure-record.store';
+
+/** The connection to PostgreSQL, and what brings it up. */
+@Global()
+@Module({
+  providers: [
+    { provide: Database, useFactory: (config: AppConfig) => new Database(config.persistence), inject: [AppConfig] },
+    PersistenceLifecycle,
+    PostgresFailureRecordStore,
+  ],
+  exports: [Database, PersistenceLifecycle, PostgresFailureRecordStore],
+})
+export class PersistenceModule {}
