@@ -16,6 +16,13 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     retryAfterMs: 1_000,
     publicDetails: ['agent', 'clock', 'timeout_ms'],
   },
+  RUN_QUEUE_TIMEOUT: {
+    severity: 'error',
+    http: 503,
+    message: 'The run waited too long for a worker',
+    retryAfterMs: 30_000,
+    publicDetails: ['limit_ms'],
+  },
   AGENT_TOOL_FAILED: {
     severity: 'error',
     http: 502,
@@ -42,6 +49,13 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     http: 500,
     message: 'The run used up its attempts',
     publicDetails: ['attempts', 'max_attempts', 'last_reason'],
+  },
+  RUN_QUEUE_TIMEOUT: {
+    severity: 'error',
+    http: 504,
+    message: 'No worker took the run in time',
+    retryAfterMs: 5_000,
+    publicDetails: ['timeout_ms'],
   },
   AGENT_OUTPUT_INVALID: {
     severity: 'error',

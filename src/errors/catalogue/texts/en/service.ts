@@ -117,6 +117,11 @@ export const SERVICE = {
     user_friendly_message: 'Your answer took longer than is allowed, so it was stopped.',
     action_required: 'Ask again, or ask for something smaller',
   },
+  RUN_QUEUE_TIMEOUT: {
+    message: 'Your answer did not begin',
+    user_friendly_message: 'So much work was waiting that your answer could not begin in time.',
+    action_required: 'Ask for the answer again in a little while',
+  },
   AGENT_TOOL_FAILED: {
     message: 'A tool of the assistant failed',
     user_friendly_message: 'The assistant needed a tool for your answer, and the tool did not work.',
@@ -136,6 +141,11 @@ export const SERVICE = {
     message: 'Your answer could not be finished',
     user_friendly_message: 'We tried several times to write your answer, and each time it broke off.',
     action_required: 'Ask in other words; if it stays, tell support the code below',
+  },
+  RUN_QUEUE_TIMEOUT: {
+    message: 'Nobody was free to answer',
+    user_friendly_message: 'Your message waited for too long and was given up. It is kept, but it was not answered.',
+    action_required: 'Try again in a few minutes',
   },
   AGENT_OUTPUT_INVALID: {
     message: 'The assistant gave an unusable answer',
