@@ -16,13 +16,6 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     retryAfterMs: 1_000,
     publicDetails: ['agent', 'clock', 'timeout_ms'],
   },
-  RUN_QUEUE_TIMEOUT: {
-    severity: 'error',
-    http: 503,
-    message: 'The run waited too long for a worker',
-    retryAfterMs: 30_000,
-    publicDetails: ['limit_ms'],
-  },
   AGENT_TOOL_FAILED: {
     severity: 'error',
     http: 502,

@@ -14,6 +14,7 @@ export const AUTHENTICATION = defineReasons('Authentication', {
     http: 401,
     message: 'The token is not a JSON Web Token',
     reconnect: false,
+    publicDetails: ['problem'],
     aggregate: true,
   },
   AUTH_TOKEN_SIGNATURE: {

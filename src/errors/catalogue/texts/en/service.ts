@@ -117,11 +117,6 @@ export const SERVICE = {
     user_friendly_message: 'Your answer took longer than is allowed, so it was stopped.',
     action_required: 'Ask again, or ask for something smaller',
   },
-  RUN_QUEUE_TIMEOUT: {
-    message: 'Your answer did not begin',
-    user_friendly_message: 'So much work was waiting that your answer could not begin in time.',
-    action_required: 'Ask for the answer again in a little while',
-  },
   AGENT_TOOL_FAILED: {
     message: 'A tool of the assistant failed',
     user_friendly_message: 'The assistant needed a tool for your answer, and the tool did not work.',
