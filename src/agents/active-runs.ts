@@ -1,8 +1,12 @@
 import { Injectable } from '@nestjs/common';
 
-/** Why a run that this process advances has to stop although its agent has not finished. Not a failure. */
-export class RunStop {
-  constructor(readonly kind: 'ended_elsewhere' | 'lease_lost' | 'shutdown') {}
+/** Why a run that this process advances has to stop although its agent has not finished. Not a failure, but thrown like one. */
+export class RunStop extends Error {
+  override readonly name = 'RunStop';
+
+  constructor(readonly kind: 'ended_elsewhere' | 'lease_lost' | 'shutdown') {
+    super(kind);
+  }
 }
 
 /** A run that this process advances. `fence` is 0 until the lease is taken. */

@@ -1,3 +1,4 @@
+import type { ComponentError } from '../errors';
 import type { AgentContext, AgentOutput } from './agent';
 import { createAgentContext } from './agent-context';
 
@@ -70,11 +71,11 @@ describe('AgentContext.tool', () => {
     async function* forgiving(): AsyncGenerator<AgentOutput, string, void> {
       try {
         return yield* ctx.tool('t', {}, () => Promise.reject(new Error('no')));
-      } catch {
-        return 'without it';
+      } catch (error) {
+        return `without it: ${(error as ComponentError).reason}`;
       }
     }
-    expect((await drive(forgiving())).result).toBe('without it');
+    expect((await drive(forgiving())).result).toBe('without it: AGENT_TOOL_FAILED');
   });
 
   it('ends with the reason of the abort, although the tool is deaf to it', async () => {

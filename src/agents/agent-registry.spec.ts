@@ -39,11 +39,9 @@ async function registryWith(providers: Provider[], environment = { DEFAULT_AGENT
   class AppModule {}
 
   const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
-  try {
-    return app.get(AgentRegistry);
-  } finally {
-    await app.close();
-  }
+  const registry = app.get(AgentRegistry);
+  await app.close();
+  return registry;
 }
 
 describe('AgentRegistry', () => {

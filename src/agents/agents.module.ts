@@ -16,6 +16,7 @@ import { RunFailures } from './run-failures.service';
 import { RunLeases } from './run-leases.service';
 import { RunRetry } from './run-retry.service';
 import { RunStore } from './run.store';
+import { SupervisorIndicator } from './supervisor.indicator';
 import { Supervisor } from './supervisor.service';
 import { Workers } from './workers.service';
 
@@ -42,6 +43,7 @@ const AGENTS = [GuideAgent, drillProvider];
     RunStore,
     RunWriters,
     Supervisor,
+    SupervisorIndicator,
     Workers,
   ],
   exports: [ActiveRuns, AgentRegistry, MessageIntake, RunEnding, RunExecutor, RunRetry, RunStore, Supervisor, Workers],

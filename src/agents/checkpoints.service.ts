@@ -37,7 +37,13 @@ export class Checkpoints {
     private readonly active: ActiveRuns,
     reporter: FailureReporter,
   ) {
-    this.loop = new PeriodicLoop({ name: 'run.checkpoint', everyMs: EVERY_MS, jitter: 0, work: () => this.flush(), reporter });
+    this.loop = new PeriodicLoop({
+      name: 'run.checkpoint',
+      everyMs: EVERY_MS,
+      jitter: 0,
+      work: () => this.flush(),
+      reporter,
+    });
   }
 
   start(): void {
@@ -53,7 +59,7 @@ export class Checkpoints {
     const chunk = this.pending.get(runId);
     if (chunk?.fence === place.fence) chunk.text += text;
     else this.pending.set(runId, { ...place, text });
-    if ((chunk?.text.length ?? 0) >= EVERY_CHARS) this.loop.trigger();
+    if ((chunk?.text.length ?? 0) >= EVERY_CHARS) void this.loop.trigger();
   }
 
   /** The run has ended: what is not written yet is in its final content. */

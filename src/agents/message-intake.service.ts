@@ -68,7 +68,11 @@ export class MessageIntake {
   }
 
   /** What the thread's unfinished runs mean for this message; `events` tell of those that it interrupts. */
-  private async overlap(tx: Transaction, message: ChatMessage, threadId: string): Promise<{ events: NewEvent[]; position: number }> {
+  private async overlap(
+    tx: Transaction,
+    message: ChatMessage,
+    threadId: string,
+  ): Promise<{ events: NewEvent[]; position: number }> {
     const active = message.thread_id === undefined ? [] : await this.ending.lockActive(tx, threadId);
     const overlap = message.overlap ?? 'enqueue';
     if (active.length === 0) return { events: [], position: 0 };
@@ -90,15 +94,23 @@ export class MessageIntake {
   }
 }
 
-const FIND_MESSAGE = 'SELECT id, thread_id, run_id, content FROM messages WHERE user_id = $1 AND client_message_id = $2';
+const FIND_MESSAGE =
+  'SELECT id, thread_id, run_id, content FROM messages WHERE user_id = $1 AND client_message_id = $2';
 
-async function findMessage(tx: Transaction, userId: string, clientMessageId: string): Promise<StoredMessage | undefined> {
+async function findMessage(
+  tx: Transaction,
+  userId: string,
+  clientMessageId: string,
+): Promise<StoredMessage | undefined> {
   const [message] = await tx.query<StoredMessage>(FIND_MESSAGE, [userId, clientMessageId]);
   return message;
 }
 
 function duplicateOf(earlier: StoredMessage, message: ChatMessage): Accepted {
-  if (earlier.content !== message.content) throw ComponentError.messageHandler('MESSAGE_ID_REUSED');
+  if (earlier.content !== message.content)
+    throw ComponentError.messageHandler('MESSAGE_ID_REUSED', {
+      details: { client_message_id: message.client_message_id },
+    });
   return { message_id: earlier.id, thread_id: earlier.thread_id, run_id: earlier.run_id, duplicate: true };
 }
 

@@ -63,11 +63,16 @@ export class OutputSink {
       case 'tool_completed':
         return { ...place, type: 'tool_completed', data: await this.toolData(run, output) };
       default:
-        throw ComponentError.agentSupervisor('AGENT_OUTPUT_INVALID', { details: { agent: run.agent, output: unexpected(output) } });
+        throw ComponentError.agentSupervisor('AGENT_OUTPUT_INVALID', {
+          details: { agent: run.agent, output: unexpected(output) },
+        });
     }
   }
 
-  private async toolData(run: Run, { type: _, error, ...data }: ToolCompleted): Promise<NewEvent<'tool_completed'>['data']> {
+  private async toolData(
+    run: Run,
+    { type: _, error, ...data }: ToolCompleted,
+  ): Promise<NewEvent<'tool_completed'>['data']> {
     if (error === undefined) return data;
     const { id: run_id, user_id, thread_id } = run;
     const failure = await this.reporter.report(error, { operation: 'run.tool', run_id, user_id, thread_id });

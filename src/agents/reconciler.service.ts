@@ -70,7 +70,10 @@ export class Reconciler {
 
   /** Runs leased to this process that it does not advance: their executor failed in a way that left them. */
   private async orphanForgotten(): Promise<void> {
-    const owned = await this.database.query<Owned>(`SELECT id, user_id FROM runs WHERE status = 'running' AND worker_id = $1`, [this.workers.id]);
+    const owned = await this.database.query<Owned>(
+      `SELECT id, user_id FROM runs WHERE status = 'running' AND worker_id = $1`,
+      [this.workers.id],
+    );
     const mine = new Set(this.active.ids());
     const unknown = owned.map(({ id }) => id).filter((id) => !mine.has(id));
     const forgotten = unknown.filter((id) => this.suspects.has(id));

@@ -47,7 +47,9 @@ export class RunAttempts {
 
   private startClock(agent: RegisteredAgent, active: ActiveRun): NodeJS.Timeout {
     const timeoutMs = agent.timeoutMs ?? this.config.agents.totalTimeoutMs;
-    const error = ComponentError.agentSupervisor('AGENT_TIMEOUT', { details: { clock: 'total', limit_ms: timeoutMs } });
+    const error = ComponentError.agentSupervisor('AGENT_TIMEOUT', {
+      details: { agent: agent.name, clock: 'total', timeout_ms: timeoutMs },
+    });
     return setTimeout(() => active.controller.abort(error), timeoutMs);
   }
 
@@ -72,15 +74,23 @@ export class RunAttempts {
   private async contextOf(run: Run, signal: AbortSignal): Promise<AgentContext> {
     const message = await untilDatabaseTakes(signal, () => this.runs.messageContent(run));
     const { id: run_id, thread_id, user_id, attempt } = run;
-    const history: AgentContext['history'] = (limit = 20) => untilDatabaseTakes(signal, () => this.runs.history(run, limit));
+    const history: AgentContext['history'] = (limit = 20) =>
+      untilDatabaseTakes(signal, () => this.runs.history(run, limit));
     return createAgentContext({ message, run_id, thread_id, user_id, attempt, signal, history });
   }
 
   /** Lets the agent run its `finally` blocks, without waiting for one that never comes to them. */
   private abandon(run: Run, stream: AsyncGenerator): void {
-    stream.return(undefined).catch((error: unknown) =>
-      this.reporter.report(error, { operation: 'run.abandon', component: 'AgentSupervisor', run_id: run.id, user_id: run.user_id }),
-    );
+    stream
+      .return(undefined)
+      .catch((error: unknown) =>
+        this.reporter.report(error, {
+          operation: 'run.abandon',
+          component: 'AgentSupervisor',
+          run_id: run.id,
+          user_id: run.user_id,
+        }),
+      );
   }
 
   private async conclude(run: Run, active: ActiveRun, writer: RunWriter, error: unknown): Promise<void> {
@@ -99,7 +109,10 @@ export class RunAttempts {
   private async stop(run: Run, stop: RunStop): Promise<void> {
     if (stop.kind === 'shutdown') return this.leases.handOver(run);
     if (stop.kind === 'lease_lost') {
-      this.logger.warn({ run_id: run.id, fence: run.fence }, 'Lost the lease of a run: another worker has it, nothing more is written here');
+      this.logger.warn(
+        { run_id: run.id, fence: run.fence },
+        'Lost the lease of a run: another worker has it, nothing more is written here',
+      );
     }
   }
 }

@@ -54,7 +54,7 @@ export class RunFailures {
       [limitMs, limit],
     );
     for (const run of runs) {
-      const error = ComponentError.agentSupervisor('RUN_QUEUE_TIMEOUT', { details: { limit_ms: limitMs } });
+      const error = ComponentError.agentSupervisor('RUN_QUEUE_TIMEOUT', { details: { timeout_ms: limitMs } });
       await this.fail(run, error, ({ status }) => status === 'queued');
     }
   }

@@ -61,7 +61,9 @@ export class RunLeases {
   }
 
   private reportLost(run: Run): Promise<Failure> {
-    const error = ComponentError.agentSupervisor('WORKER_LOST', { details: { attempt: run.attempt, worker_id: run.worker_id } });
+    const error = ComponentError.agentSupervisor('WORKER_LOST', {
+      details: { attempt: run.attempt, worker_id: run.worker_id },
+    });
     const { id: run_id, user_id, thread_id } = run;
     return this.reporter.report(error, { operation: 'run.takeover', run_id, user_id, thread_id });
   }

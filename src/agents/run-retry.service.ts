@@ -26,10 +26,10 @@ export class RunRetry {
   retry(userId: string, runId: string): Promise<RequestResult<'run_retry'>> {
     return this.database.transaction(async (tx) => {
       // The thread first: rows are locked in one order everywhere.
-      await tx.query('SELECT 1 FROM threads t JOIN runs r ON r.thread_id = t.id WHERE r.id = $1 AND r.user_id = $2 FOR UPDATE OF t', [
-        runId,
-        userId,
-      ]);
+      await tx.query(
+        'SELECT 1 FROM threads t JOIN runs r ON r.thread_id = t.id WHERE r.id = $1 AND r.user_id = $2 FOR UPDATE OF t',
+        [runId, userId],
+      );
       const run = await this.runs.lock(tx, runId, userId);
       if (run === null) throw ComponentError.messageHandler('RUN_NOT_FOUND');
       if (run.status !== 'failed' && run.status !== 'cancelled') {
@@ -46,7 +46,15 @@ export class RunRetry {
     const active = await this.runs.lockActive(tx, run.thread_id);
     await tx.query(
       `INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, retry_of) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-      [id, run.user_id, run.thread_id, run.message_id, run.agent, agent.maxAttempts ?? this.config.agents.maxAttempts, run.id],
+      [
+        id,
+        run.user_id,
+        run.thread_id,
+        run.message_id,
+        run.agent,
+        agent.maxAttempts ?? this.config.agents.maxAttempts,
+        run.id,
+      ],
     );
     const data = { agent: run.agent, position: active.length };
     await this.mailbox.append(tx, run.user_id, [{ type: 'run_queued', data, thread_id: run.thread_id, run_id: id }]);

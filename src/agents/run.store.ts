@@ -19,7 +19,10 @@ export class RunStore {
 
   /** The user's run under a row lock, or null: somebody else's counts as missing. */
   async lock(tx: Transaction, runId: string, userId: string): Promise<Run | null> {
-    const [run] = await tx.query<Run>(`SELECT ${RUN_COLUMNS} FROM runs WHERE id = $1 AND user_id = $2 FOR UPDATE`, [runId, userId]);
+    const [run] = await tx.query<Run>(`SELECT ${RUN_COLUMNS} FROM runs WHERE id = $1 AND user_id = $2 FOR UPDATE`, [
+      runId,
+      userId,
+    ]);
     return run ?? null;
   }
 
@@ -51,7 +54,9 @@ export class RunStore {
   }
 
   async messageContent(run: Run): Promise<string> {
-    const [row] = await this.database.query<{ content: string }>('SELECT content FROM messages WHERE id = $1', [run.message_id]);
+    const [row] = await this.database.query<{ content: string }>('SELECT content FROM messages WHERE id = $1', [
+      run.message_id,
+    ]);
     return row?.content ?? '';
   }
 

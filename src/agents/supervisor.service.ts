@@ -35,7 +35,7 @@ export class Supervisor {
     await this.workers.start();
     this.checkpoints.start();
     this.reconciling.start();
-    this.reconciling.trigger();
+    void this.reconciling.trigger();
   }
 
   /**

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { loadConfigFromProcess } from '../config';
 import { schemaDifference } from '../persistence';
 
 /**
@@ -8,8 +9,9 @@ import { schemaDifference } from '../persistence';
  */
 async function main(): Promise<void> {
   const [name] = process.argv.slice(2);
-  const url = process.env.DATABASE_URL;
-  if (name === undefined || url === undefined) throw new Error('Usage: DATABASE_URL=… npm run migration:make -- <name>');
+  const url = loadConfigFromProcess().persistence.databaseUrl;
+  if (name === undefined || url === undefined)
+    throw new Error('Usage: DATABASE_URL=… npm run migration:make -- <name>');
   const { up, down } = await schemaDifference(url);
   const id = Date.now();
   const className = `${name.replaceAll(/(^|-)(\w)/g, (_match, _dash, letter: string) => letter.toUpperCase())}${id}`;
@@ -19,7 +21,8 @@ async function main(): Promise<void> {
 }
 
 function migrationText(className: string, up: string[], down: string[]): string {
-  const body = (queries: string[]): string => queries.map((query) => `    await runner.query(\`${query}\`);`).join('\n');
+  const body = (queries: string[]): string =>
+    queries.map((query) => `    await runner.query(\`${query}\`);`).join('\n');
   return `import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class ${className} implements MigrationInterface {

@@ -111,7 +111,7 @@ export function list(
         .map((part) => part.trim())
         .filter((part) => part !== ''),
     )
-    .refine((items) => items.every((part) => item.test(part)));
+    .refine((items) => items.length > 0 && items.every((part) => item.test(part)));
   return define(name, withDefault(schema, fallback), allowed, explanation, { default: fallback });
 }
 

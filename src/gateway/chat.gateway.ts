@@ -44,7 +44,10 @@ export class ChatGateway implements OnGatewayInit<Server> {
     const clock = new StageClock();
     try {
       socket.data.admission = await this.withinTime(socket, clock);
-      this.logger.debug({ user_id: socket.data.admission.principal.user_id, stages_ms: clock.durations }, 'Admitted a connection');
+      this.logger.debug(
+        { user_id: socket.data.admission.principal.user_id, stages_ms: clock.durations },
+        'Admitted a connection',
+      );
       return undefined;
     } catch (error) {
       return this.refuse(socket, clock, error);
@@ -56,7 +59,9 @@ export class ChatGateway implements OnGatewayInit<Server> {
     const controller = new AbortController();
     const timedOut = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      const error = ComponentError.factory('HANDSHAKE_TIMEOUT', { details: { stage: clock.current, limit_ms: limitMs } });
+      const error = ComponentError.factory('HANDSHAKE_TIMEOUT', {
+        details: { stage: clock.current, timeout_ms: limitMs },
+      });
       controller.abort(error);
       timedOut.reject(error);
     }, limitMs);
@@ -76,7 +81,10 @@ export class ChatGateway implements OnGatewayInit<Server> {
       source: address,
       ...(typeof locale === 'string' ? { locale: locale.slice(0, 64) } : {}),
     });
-    this.logger.debug({ stage: clock.current, stages_ms: clock.durations, support_code: failure.support_code }, 'Refused a connection');
+    this.logger.debug(
+      { stage: clock.current, stages_ms: clock.durations, support_code: failure.support_code },
+      'Refused a connection',
+    );
     return new Refusal(failure.error.reason, failure.envelope);
   }
 }

@@ -7,7 +7,10 @@ import { ConnectionGate } from './connection-gate.service';
 import { HealthSnapshot } from './health-snapshot';
 
 /** Answers one kind of request of a verified caller. */
-type RequestHandler<N extends ClientEventName> = (principal: Principal, payload: RequestPayload<N>) => Promise<RequestResult<N>>;
+type RequestHandler<N extends ClientEventName> = (
+  principal: Principal,
+  payload: RequestPayload<N>,
+) => Promise<RequestResult<N>>;
 
 export type RequestHandlers = { readonly [N in ClientEventName]?: RequestHandler<N> };
 
@@ -16,7 +19,14 @@ export type RequestHandlers = { readonly [N in ClientEventName]?: RequestHandler
 export class ClientRequests {
   readonly handlers: RequestHandlers;
 
-  constructor(gate: ConnectionGate, intake: MessageIntake, ending: RunEnding, retry: RunRetry, runs: RunStore, health: HealthSnapshot) {
+  constructor(
+    gate: ConnectionGate,
+    intake: MessageIntake,
+    ending: RunEnding,
+    retry: RunRetry,
+    runs: RunStore,
+    health: HealthSnapshot,
+  ) {
     this.handlers = {
       chat_message: async ({ user_id }, message) => {
         gate.admitMessage(user_id);

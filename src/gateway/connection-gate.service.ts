@@ -49,7 +49,7 @@ export class ConnectionGate {
   admitMessage(userId: string): void {
     const waitMs = this.messages.take(userId);
     if (waitMs === 0) return;
-    const details = { messages_per_minute: this.limits.messages_per_minute };
+    const details = { limit: this.limits.messages_per_minute, window_ms: 60_000 };
     throw ComponentError.messageHandler('RATE_LIMITED', { details, retryAfterMs: waitMs });
   }
 }

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION, type ConnectionEstablished } from '@clarion/protocol';
+import { PROTOCOL_VERSION, type ConnectionEstablished, type DurableEvent } from '@clarion/protocol';
 import { ComponentError } from '../errors';
 import type { ConnectionStores } from './connection-stores.service';
 import { Delivery, type DeliveryPorts } from './delivery';
@@ -43,7 +43,9 @@ export class Connection {
     }
     const to_seq = this.delivery.sentSeq;
     const { from_seq } = resume;
-    this.delivery.goLive(runs, () => this.socket.emit('replay_complete', { from_seq, to_seq, count: to_seq - from_seq }));
+    this.delivery.goLive(runs, () =>
+      this.socket.emit('replay_complete', { from_seq, to_seq, count: to_seq - from_seq }),
+    );
   }
 
   close(): void {
@@ -72,13 +74,19 @@ export class Connection {
     return {
       read: (seq, limit) => this.stores.mailbox.readAfter(this.userId, seq, limit),
       // The union of typed emits cannot be called with a union: each member fits its own event.
-      emitEvent: (event) => void (socket.emit as (name: string, payload: unknown) => boolean)(event.type, event),
+      emitEvent: (event) => this.emitEvent(event),
       emitDelta: (delta) => void socket.emit('agent_delta', delta),
       emitSnapshot: (run) => void socket.emit('run_snapshot', run),
       drained: () => this.drained(),
       refresh: (runId) => void this.refresh(runId),
-      failed: (error) => void this.readFailed(error),
+      reportUnread: (error) => void this.reportUnread(error),
     };
+  }
+
+  private emitEvent(event: DurableEvent): void {
+    this.failing = false;
+    // A typed emit cannot take a union: each member of it fits its own event.
+    (this.socket.emit as (name: string, payload: unknown) => boolean)(event.type, event);
   }
 
   private async drained(): Promise<void> {
@@ -101,12 +109,13 @@ export class Connection {
       const run = await this.stores.runs.view(this.userId, runId);
       if (run !== null) this.delivery.accept({ kind: 'snapshot', run });
     } catch (error) {
-      await this.readFailed(error);
+      await this.reportUnread(error);
     }
   }
 
-  /** The log cannot be read now: the client hears of it once, and reading is tried again until it works. */
-  private async readFailed(error: unknown): Promise<void> {
+  /** Reading is tried again until it works; the client hears of it once. */
+  private async reportUnread(error: unknown): Promise<void> {
+    if (!this.socket.connected) return;
     this.retry = setTimeout(() => this.delivery.resume(), RETRY_READ_MS);
     if (this.failing) return;
     this.failing = true;

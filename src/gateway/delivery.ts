@@ -16,8 +16,8 @@ export interface DeliveryPorts {
   refresh(runId: string): void;
   /** Resolves when the client has taken what was emitted so far. */
   drained(): Promise<void>;
-  /** The log could not be read; the delivery stands still until `resume`. */
-  failed(error: unknown): void;
+  /** The log could not be read; the delivery stands still until `resume`. Called also after `close`. */
+  reportUnread(error: unknown): void;
 }
 
 /**
@@ -30,7 +30,7 @@ export class Delivery {
   private readonly doubted = new Set<string>();
   private held: AgentDelta[] = [];
   private target: number;
-  private pumping: Promise<void> | null = null;
+  private pumping = false;
   private live = false;
   private closed = false;
 
@@ -92,7 +92,7 @@ export class Delivery {
 
   private acceptEvent(event: DurableEvent): void {
     this.target = Math.max(this.target, event.seq);
-    if (!this.live || this.pumping !== null || event.seq <= this.sent) return;
+    if (!this.live || this.pumping || event.seq <= this.sent) return;
     if (event.seq === this.sent + 1) {
       this.emit(event);
       this.releaseHeld();
@@ -105,13 +105,13 @@ export class Delivery {
     if (this.ended.has(delta.run_id)) return;
     const attempt = this.attempts.get(delta.run_id) ?? 0;
     if (delta.attempt < attempt) return;
-    if (this.live && this.pumping === null && delta.attempt === attempt) this.ports.emitDelta(delta);
+    if (this.live && !this.pumping && delta.attempt === attempt) this.ports.emitDelta(delta);
     else this.hold(delta);
   }
 
   /** A snapshot of an attempt whose beginning was not emitted yet would be cut by that event: it is left out. */
   private acceptSnapshot(run: RunView): void {
-    if (this.live && this.pumping === null && this.attempts.get(run.run_id) === run.attempt) this.ports.emitSnapshot(run);
+    if (this.live && !this.pumping && this.attempts.get(run.run_id) === run.attempt) this.ports.emitSnapshot(run);
   }
 
   private hold(delta: AgentDelta): void {
@@ -120,28 +120,34 @@ export class Delivery {
   }
 
   private pump(): void {
-    this.pumping ??= this.readTo((event) => event)
-      .then(
-        () => {
-          this.pumping = null;
-          if (this.closed) return;
-          if (this.target > this.sent) this.pump();
-          else this.releaseHeld();
-        },
-        (error: unknown) => {
-          this.pumping = null;
-          if (!this.closed) this.ports.failed(error);
-        },
-      );
+    if (this.pumping) return;
+    this.pumping = true;
+    void this.catchUp();
+  }
+
+  /** Reads from the log until nothing is ahead; ends with what was held, which the last page may have set free. */
+  private async catchUp(): Promise<void> {
+    try {
+      while (!this.closed && this.sent < this.target) await this.readTo((event) => event);
+    } catch (error) {
+      this.pumping = false;
+      this.ports.reportUnread(error);
+      return;
+    }
+    // In the same turn as the last look at the target: no signal can slip in between.
+    this.pumping = false;
+    this.releaseHeld();
   }
 
   private async readTo(mark: (event: DurableEvent) => DurableEvent): Promise<void> {
     while (!this.closed && this.sent < this.target) {
       const page = await this.ports.read(this.sent, PAGE);
       if (this.closed) return;
-      const [first] = page;
-      if (first === undefined || first.seq !== this.sent + 1) throw new GapInLog(this.sent + 1, first?.seq ?? null);
-      for (const event of page) this.emit(mark(event));
+      if (page.length === 0) throw new GapInLog(this.sent + 1, null);
+      for (const event of page) {
+        if (event.seq !== this.sent + 1) throw new GapInLog(this.sent + 1, event.seq);
+        this.emit(mark(event));
+      }
       await this.ports.drained();
     }
   }

@@ -52,12 +52,17 @@ export class HandshakeService {
 
   private checkOrigin(socket: ClientSocket): void {
     const { origin, host } = socket.handshake.headers;
-    if (!this.gate.origins.accepts(origin, host)) throw ComponentError.factory('ORIGIN_NOT_ALLOWED', { details: { origin } });
+    if (!this.gate.origins.accepts(origin, host))
+      throw ComponentError.factory('ORIGIN_NOT_ALLOWED', { details: { origin } });
   }
 
-  private async verifyToken(socket: ClientSocket, signal: AbortSignal): Promise<{ principal: Principal; handshake: Handshake }> {
+  private async verifyToken(
+    socket: ClientSocket,
+    signal: AbortSignal,
+  ): Promise<{ principal: Principal; handshake: Handshake }> {
     const { query, auth } = socket.handshake;
-    if (TOKEN_PARAMETERS.some((name) => query[name] !== undefined)) throw ComponentError.authentication('AUTH_TOKEN_IN_URL');
+    if (TOKEN_PARAMETERS.some((name) => query[name] !== undefined))
+      throw ComponentError.authentication('AUTH_TOKEN_IN_URL');
     guardPayload(auth);
     const handshake = parse(handshakeAuthSchema, auth, 'HANDSHAKE_INVALID');
     return { principal: await this.verifier.verify(handshake.token, signal), handshake };
@@ -82,7 +87,8 @@ export class MailboxReader {
     }));
     const { resume } = found;
     // A cursor counts as an acknowledgement; a device that is new gets its position.
-    if (resume.resume === 'cursor' || resume.resume === 'new') await this.positions.advance(userId, device_id, resume.from_seq);
+    if (resume.resume === 'cursor' || resume.resume === 'new')
+      await this.positions.advance(userId, device_id, resume.from_seq);
     return found;
   }
 }
@@ -93,5 +99,6 @@ function optionsOf(socket: ClientSocket, { device_id, ack, locale }: Handshake):
 
 function assertOpen(socket: ClientSocket, signal: AbortSignal): void {
   signal.throwIfAborted();
-  if (socket.conn.readyState !== 'open') throw ComponentError.factory('SESSION_SETUP_FAILED', { details: { closed: true } });
+  if (socket.conn.readyState !== 'open')
+    throw ComponentError.factory('SESSION_SETUP_FAILED', { details: { stage: 'join' } });
 }

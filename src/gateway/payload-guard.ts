@@ -12,12 +12,17 @@ const FORBIDDEN_KEYS = new Set(['__proto__']);
 export function guardPayload(payload: unknown): void {
   const open: { value: unknown; depth: number }[] = [{ value: payload, depth: 0 }];
   for (let nodes = 0; open.length > 0; nodes += 1) {
-    if (nodes > MAX_NODES) throw ComponentError.messageHandler('PAYLOAD_INVALID', { details: { limit: MAX_NODES } });
+    if (nodes > MAX_NODES)
+      throw ComponentError.messageHandler('PAYLOAD_INVALID', {
+        details: { issues: [`more than ${MAX_NODES} values`] },
+      });
     const { value, depth } = open.pop() as { value: unknown; depth: number };
-    if (depth > MAX_DEPTH) throw ComponentError.messageHandler('PAYLOAD_TOO_DEEP', { details: { limit: MAX_DEPTH } });
+    if (depth > MAX_DEPTH)
+      throw ComponentError.messageHandler('PAYLOAD_TOO_DEEP', { details: { max_depth: MAX_DEPTH } });
     if (typeof value === 'string') guardText(value);
     if (typeof value !== 'object' || value === null) continue;
-    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw ComponentError.messageHandler('BINARY_NOT_SUPPORTED');
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
+      throw ComponentError.messageHandler('BINARY_NOT_SUPPORTED');
     for (const key of Object.keys(value)) guardKey(key);
     for (const inner of Object.values(value)) open.push({ value: inner, depth: depth + 1 });
   }

@@ -43,7 +43,9 @@ export class RequestDispatcher {
     const payload = callback ? args.slice(0, -1) : args;
     const answer = answerOnce(callback);
     const deadline = setTimeout(() => {
-      const error = ComponentError.messageHandler('ACK_TIMEOUT', { details: { event: knownName(event), limit_ms: this.deadlineMs } });
+      const error = ComponentError.messageHandler('ACK_TIMEOUT', {
+        details: { event: knownName(event), timeout_ms: this.deadlineMs },
+      });
       void this.fail(caller, event, error, answer);
     }, this.deadlineMs);
     try {
@@ -58,18 +60,28 @@ export class RequestDispatcher {
   }
 
   private async handle(caller: Caller, event: string, payload: readonly unknown[]): Promise<object> {
-    if (event === UNDECODABLE_EVENT) throw ComponentError.messageHandler('PACKET_INVALID', { details: { problem: payload[0] } });
+    if (event === UNDECODABLE_EVENT)
+      throw ComponentError.messageHandler('PACKET_INVALID', { details: { problem: payload[0] } });
     guardPayload(payload);
     if (event === 'error') throw ComponentError.messageHandler('CLIENT_ERROR_EVENT');
     const name = knownName(event);
     const handler = name === null ? undefined : (this.handlers[name] as AnyHandler | undefined);
-    if (name === null || handler === undefined) throw ComponentError.messageHandler('EVENT_UNKNOWN', { details: { event: event.slice(0, 64) } });
-    if (payload.length > 1) throw ComponentError.messageHandler('PAYLOAD_INVALID', { details: { arguments: payload.length } });
+    if (name === null || handler === undefined)
+      throw ComponentError.messageHandler('EVENT_UNKNOWN', { details: { event: event.slice(0, 64) } });
+    if (payload.length > 1)
+      throw ComponentError.messageHandler('PAYLOAD_INVALID', {
+        details: { event: name, issues: ['more than one argument'] },
+      });
     const schema: z.ZodType = clientRequestSchemas[name];
     return handler(caller.principal, parse(schema, payload[0] ?? {}, 'PAYLOAD_INVALID'));
   }
 
-  private async fail(caller: Caller, event: string, error: unknown, answer: ReturnType<typeof answerOnce>): Promise<void> {
+  private async fail(
+    caller: Caller,
+    event: string,
+    error: unknown,
+    answer: ReturnType<typeof answerOnce>,
+  ): Promise<void> {
     const { principal, options } = caller;
     const failure = await this.reporter.report(error, {
       operation: `socket.${knownName(event) ?? 'unknown'}`,

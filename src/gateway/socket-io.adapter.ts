@@ -30,6 +30,6 @@ export class SocketIoAdapter extends IoAdapter {
       connectTimeout: handshakeTimeoutMs,
       perMessageDeflate: false,
       cors: { origin: (origin, answer) => answer(null, this.origins.accepts(origin)), credentials: false },
-    } as ServerOptions) as Server;
+    } as ServerOptions);
   }
 }

@@ -9,14 +9,18 @@ class TolerantDecoder extends Decoder {
     try {
       super.add(packet);
     } catch (error) {
-      // What was being put together is lost with the packet that broke it.
-      this.destroy();
-      this.emitReserved('decoded', { type: PacketType.EVENT, nsp: '/', data: [UNDECODABLE_EVENT, reasonOf(error)] });
+      this.reportUndecodable(error);
     }
+  }
+
+  /** To the dispatcher, which reports and answers it. What was being put together is lost with the packet that broke it. */
+  private reportUndecodable(error: unknown): void {
+    this.destroy();
+    this.emitReserved('decoded', { type: PacketType.EVENT, nsp: '/', data: [UNDECODABLE_EVENT, problemOf(error)] });
   }
 }
 
-function reasonOf(error: unknown): string {
+function problemOf(error: unknown): string {
   return error instanceof Error ? error.message.slice(0, 200) : 'unknown';
 }
 

@@ -12,6 +12,8 @@ export class MailboxNotifications extends NotificationSink {
 
   override async notify(tx: Transaction, userId: string, error: ErrorBody): Promise<void> {
     const data = { user_notification: error.user_notification, error };
-    await this.mailbox.append(tx, userId, [{ type: 'notification', data, thread_id: error.thread_id, run_id: error.run_id }]);
+    await this.mailbox.append(tx, userId, [
+      { type: 'notification', data, thread_id: error.thread_id, run_id: error.run_id },
+    ]);
   }
 }

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { CRITICAL_EVENTS, formatCursor, type DurableEvent, type DurableEventDataMap, type DurableEventType } from '@clarion/protocol';
+import {
+  CRITICAL_EVENTS,
+  formatCursor,
+  type DurableEvent,
+  type DurableEventDataMap,
+  type DurableEventType,
+} from '@clarion/protocol';
 import { ComponentError } from '../errors';
 import { Database, type Sql, type Transaction } from '../persistence';
 import { UserBus } from './user-bus';
@@ -82,12 +88,17 @@ export class MailboxStore {
 
   /** Makes sure that the user has a mailbox. */
   async open(userId: string): Promise<void> {
-    await this.database.query('INSERT INTO mailboxes (user_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING', [userId, newEpoch()]);
+    await this.database.query('INSERT INTO mailboxes (user_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      userId,
+      newEpoch(),
+    ]);
   }
 
   /** The state of a mailbox that is open. */
   async state(sql: Sql, userId: string): Promise<MailboxState> {
-    const [state] = await sql.query<MailboxState>('SELECT epoch, head, trimmed_to FROM mailboxes WHERE user_id = $1', [userId]);
+    const [state] = await sql.query<MailboxState>('SELECT epoch, head, trimmed_to FROM mailboxes WHERE user_id = $1', [
+      userId,
+    ]);
     if (state === undefined) throw ComponentError.webSocketBridge('MAILBOX_UNAVAILABLE');
     return state;
   }
@@ -108,11 +119,24 @@ export function newEpoch(): string {
   return randomBytes(8).toString('hex');
 }
 
-function placed(userId: string, event: NewEvent, row: { epoch: string; seq: number; created_at: Date } | undefined): DurableEvent {
+function placed(
+  userId: string,
+  event: NewEvent,
+  row: { epoch: string; seq: number; created_at: Date } | undefined,
+): DurableEvent {
   if (row === undefined) throw new Error('an append returns a row for each event');
   const { type, data } = event;
   const { thread_id = null, run_id = null, attempt = null, path = null } = event;
-  return eventOf(userId, row.epoch, { ...row, type, data, thread_id, run_id, attempt, path, critical: CRITICAL_EVENTS.has(type) });
+  return eventOf(userId, row.epoch, {
+    ...row,
+    type,
+    data,
+    thread_id,
+    run_id,
+    attempt,
+    path,
+    critical: CRITICAL_EVENTS.has(type),
+  });
 }
 
 function eventOf(userId: string, epoch: string, row: EventRow): DurableEvent {

@@ -52,7 +52,9 @@ export class PostgresFailureRecordStore extends FailureRecordStore {
   }
 
   override async find(supportCode: string): Promise<FailureRecord | null> {
-    const [row] = await this.database.query<Row>(`SELECT ${COLUMNS} FROM error_records WHERE support_code = $1`, [supportCode]);
+    const [row] = await this.database.query<Row>(`SELECT ${COLUMNS} FROM error_records WHERE support_code = $1`, [
+      supportCode,
+    ]);
     return row === undefined ? null : recordOf(row);
   }
 

@@ -1,5 +1,6 @@
 export { Database, isConnectionFailure } from './database';
 export { PostgresFailureRecordStore } from './failure-record.store';
+export { EmbeddedPostgres } from './embedded';
 export { hasPendingMigrations, migrate, schemaDifference } from './migrate';
 export { NotificationSink } from './notification-sink';
 export { PersistenceLifecycle } from './persistence-lifecycle.service';

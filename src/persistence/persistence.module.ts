@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { Database } from './database';
+import { DatabaseIndicator } from './database.indicator';
 import { PersistenceLifecycle } from './persistence-lifecycle.service';
 import { PostgresFailureRecordStore } from './failure-record.store';
 
@@ -9,6 +10,7 @@ import { PostgresFailureRecordStore } from './failure-record.store';
 @Module({
   providers: [
     { provide: Database, useFactory: (config: AppConfig) => new Database(config.persistence), inject: [AppConfig] },
+    DatabaseIndicator,
     PersistenceLifecycle,
     PostgresFailureRecordStore,
   ],

@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
+import { ComponentError } from '../errors';
+import { Database } from '../persistence';
+import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { ActiveRuns } from './active-runs';
+import { AgentRegistry } from './agent-registry';
+import { Workers } from './workers.service';
+
+const LOOK_AGAIN_MS = 25;
+
+/** This process shows its sign of life, so that it may lease runs; how many it advances, by which agents. */
+@Injectable()
+export class SupervisorIndicator extends HealthIndicator {
+  override readonly component = 'supervisor';
+
+  constructor(
+    private readonly workers: Workers,
+    private readonly active: ActiveRuns,
+    private readonly agents: AgentRegistry,
+    private readonly database: Database,
+    private readonly config: AppConfig,
+  ) {
+    super();
+  }
+
+  override async check(signal: AbortSignal): Promise<HealthFinding> {
+    const steadyForMs = await this.steadiness(signal);
+    const details = {
+      worker_id: this.workers.id,
+      heartbeat_steady_ms: steadyForMs,
+      active_runs: this.active.size,
+      run_limit: this.config.agents.workerConcurrency,
+      agents: this.agents.names(),
+    };
+    if (steadyForMs !== null) return { status: 'healthy', details };
+    if (!this.database.ready) {
+      const cause = ComponentError.database('DATABASE_UNAVAILABLE');
+      const problem = 'Runs stand still while the database is away';
+      return { status: 'failed', details, problem, suggestion: 'see the component database', cause };
+    }
+    const cause = ComponentError.agentSupervisor('WORKER_LOST', { details: { worker_id: this.workers.id } });
+    const problem = 'This process shows no sign of life in the database';
+    return { status: 'failed', details, problem, suggestion: 'look for worker.heartbeat in the log', cause };
+  }
+
+  /** While a heartbeat is being written nothing is known for a moment: only a gap that lasts is one. */
+  private async steadiness(signal: AbortSignal): Promise<number | null> {
+    while (this.workers.steadyForMs === null && this.database.ready && !signal.aborted) {
+      await Promise.allSettled([delay(LOOK_AGAIN_MS, undefined, { signal })]);
+    }
+    return this.workers.steadyForMs;
+  }
+}

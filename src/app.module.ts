@@ -1,0 +1,68 @@
+import { type DynamicModule, Global, Injectable, Module } from '@nestjs/common';
+import { AdminModule } from './admin';
+import { AgentsModule, HealthSummary, RunQueue, SupportCodeLookup, type SupportCodeStory } from './agents';
+import { AuthModule } from './auth';
+import { type AppConfig, ConfigModule } from './config';
+import { ErrorsModule, FailureLookup, FailureRecordStore } from './errors';
+import { ErrorsHttpModule } from './errors/http';
+import { GatewayModule, HealthSnapshot } from './gateway';
+import { HealthModule, HealthReport } from './health';
+import { MailboxModule, MailboxNotifications } from './mailbox';
+import { NotificationSink, PersistenceModule, PostgresFailureRecordStore } from './persistence';
+import { BullRunQueue, QueuesModule } from './queues';
+import { type Logger, TelemetryModule } from './telemetry';
+
+/** A user's own failures, for the guide. */
+@Injectable()
+class OwnFailures extends SupportCodeLookup {
+  constructor(private readonly failures: FailureLookup) {
+    super();
+  }
+
+  override async find(code: string, userId: string): Promise<SupportCodeStory | null> {
+    const record = await this.failures.find(code);
+    if (record === null || record.user_id !== userId) return null;
+    return { reason: record.reason, timestamp: record.occurred_at, operation: record.operation };
+  }
+}
+
+/** Binds the contracts that lower rooms own to the upper rooms that implement them. */
+@Global()
+@Module({
+  imports: [QueuesModule, HealthModule],
+  providers: [
+    { provide: FailureRecordStore, useExisting: PostgresFailureRecordStore },
+    { provide: NotificationSink, useExisting: MailboxNotifications },
+    { provide: RunQueue, useExisting: BullRunQueue },
+    { provide: HealthSnapshot, useExisting: HealthReport },
+    { provide: HealthSummary, useExisting: HealthReport },
+    { provide: SupportCodeLookup, useClass: OwnFailures },
+  ],
+  exports: [FailureRecordStore, NotificationSink, RunQueue, HealthSnapshot, HealthSummary, SupportCodeLookup],
+})
+class WiringModule {}
+
+/** Clarion, wired. */
+@Module({})
+export class AppModule {
+  static forRoot(config: AppConfig, logger: Logger): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        TelemetryModule.forRoot(logger),
+        ErrorsModule,
+        PersistenceModule,
+        MailboxModule,
+        AuthModule.forRoot(config),
+        AgentsModule,
+        QueuesModule,
+        GatewayModule,
+        HealthModule,
+        AdminModule,
+        ErrorsHttpModule,
+        WiringModule,
+      ],
+    };
+  }
+}

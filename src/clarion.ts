@@ -1,0 +1,92 @@
+import { mkdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Logger } from 'nestjs-pino';
+import { mountBullBoard } from './admin';
+import { Supervisor } from './agents';
+import { AppModule } from './app.module';
+import type { AppConfig } from './config';
+import { ComponentError } from './errors';
+import { Connections, SocketIoAdapter } from './gateway';
+import { DrainState } from './health';
+import { PersistenceLifecycle } from './persistence';
+import { QueuesLifecycle } from './queues';
+import { createLogger, type Logger as Pino } from './telemetry';
+
+/** A running process of Clarion. */
+export interface RunningClarion {
+  readonly app: NestExpressApplication;
+  readonly url: string;
+  /** Drains and stops everything, in order; may be called again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Clarion: listens first, so that probes and clients get coded answers while the rest comes up.
+ * @param onFatal hears of what ends the process after the start
+ * @throws ComponentError that ends the start; whatever was started is stopped again
+ */
+export async function startClarion(
+  config: AppConfig,
+  onFatal: (error: unknown) => void,
+  logger: Pino = createLogger(config),
+): Promise<RunningClarion> {
+  makeDataDir(config.server.dataDir);
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, logger), {
+    bufferLogs: true,
+    abortOnError: false,
+  });
+  app.useLogger(app.get(Logger));
+  app.useWebSocketAdapter(new SocketIoAdapter(app, config));
+  mountBullBoard(app);
+  let stopping: Promise<void> | null = null;
+  const stop = (): Promise<void> => (stopping ??= stopInOrder(app, config));
+  try {
+    await listen(app, config);
+    await app.get(PersistenceLifecycle).open(onFatal);
+    await app.get(QueuesLifecycle).start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { app, url: urlOf(app, config), stop };
+}
+
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw ComponentError.dependencies('DATA_DIR_UNUSABLE', { cause, details: { path: dataDir } });
+  }
+}
+
+async function listen(app: NestExpressApplication, config: AppConfig): Promise<void> {
+  const { port, host } = config.server;
+  try {
+    await app.listen(port, host);
+  } catch (cause) {
+    const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'EADDRINUSE') throw ComponentError.dependencies('PORT_IN_USE', { cause, details: { port, host } });
+    throw cause;
+  }
+}
+
+function urlOf(app: NestExpressApplication, config: AppConfig): string {
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const { host } = config.server;
+  return `http://${host === '::' || host === '0.0.0.0' ? 'localhost' : host}:${port}`;
+}
+
+/** Not ready, then clients leave, then runs finish or are handed over, then what they stood on is closed. */
+async function stopInOrder(app: NestExpressApplication, config: AppConfig): Promise<void> {
+  app.get(DrainState).begin();
+  await delay(config.server.drainDelayMs);
+  app.get(Connections).drain();
+  await app.get(QueuesLifecycle).stopTaking();
+  await app.get(Supervisor).drain(config.server.shutdownGraceMs);
+  await app.get(QueuesLifecycle).close();
+  await app.close();
+  await app.get(PersistenceLifecycle).close();
+}

@@ -1,0 +1,88 @@
+import { type ErrorBody, type ErrorEnvelope, PROTOCOL_VERSION } from '@clarion/protocol';
+import { io, type Socket } from 'socket.io-client';
+import { z } from 'zod';
+import { ChatError, type ChatOptions } from './options';
+
+const TOKEN_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+const tokenSchema = z.object({ token: z.string() });
+const problemSchema = z.object({ user_notification: z.object({ user_friendly_message: z.string() }) });
+
+/** The server refused the connection and said why. */
+export class Refused extends Error {
+  constructor(readonly error: ErrorBody) {
+    super(error.message);
+  }
+}
+
+/** A token of the server's development issuer. @throws ChatError */
+export async function developmentToken({ url, user }: ChatOptions): Promise<string> {
+  const response = await answerTo(url, user);
+  const body: unknown = await response.json().catch(() => ({ ok: false }));
+  const token = tokenSchema.safeParse(body);
+  if (response.ok && token.success) return token.data.token;
+  const problem = problemSchema.safeParse(body);
+  const why = problem.success ? ` ${problem.data.user_notification.user_friendly_message}` : '';
+  throw new ChatError(
+    `${url} gave no development token (HTTP ${response.status}).${why}\nPass a token of your issuer by --token.`,
+  );
+}
+
+async function answerTo(url: string, user: string): Promise<Response> {
+  try {
+    return await fetch(new URL('/auth/dev-token', url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ user }),
+      signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS),
+    });
+  } catch {
+    throw unreachable(url);
+  }
+}
+
+/** A connected socket. It comes back by itself after a cut, and then reads on after the last event it got. @throws ChatError, Refused */
+export async function connect(url: string, token: string): Promise<Socket> {
+  let cursor: string | undefined;
+  const socket = io(url, {
+    auth: (give) => give({ token, protocol: PROTOCOL_VERSION, device_id: 'terminal', cursor }),
+    timeout: CONNECT_TIMEOUT_MS,
+    forceNew: true,
+  });
+  socket.onAny((_name: string, payload: unknown) => {
+    if (typeof payload === 'object' && payload !== null && 'seq' in payload && 'id' in payload)
+      cursor = String(payload.id);
+  });
+  try {
+    await established(socket, url);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+function established(socket: Socket, url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(unreachable(url)), CONNECT_TIMEOUT_MS);
+    const settle = (error?: Error): void => {
+      clearTimeout(timer);
+      socket.off('connect_error', onError);
+      if (error) reject(error);
+      else resolve();
+    };
+    const onError = (error: Error): void => settle(refusalIn(error) ?? unreachable(url));
+    socket.on('connect_error', onError);
+    socket.once('connect', () => settle());
+  });
+}
+
+/** The refusal that a `connect_error` carries (PROTOCOL.md section 1); null for a transport that failed. */
+export function refusalIn(error: Error & { data?: Partial<ErrorEnvelope> }): Refused | null {
+  return error.data?.error === undefined ? null : new Refused(error.data.error);
+}
+
+function unreachable(url: string): ChatError {
+  return new ChatError(`Nothing answers at ${url}. Is \`npm start\` running? Another address is given by --url.`);
+}

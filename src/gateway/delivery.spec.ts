@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import type { AgentDelta, DurableEvent, DurableEventType } from '@clarion/protocol';
+import { Delivery, type DeliveryPorts } from './delivery';
+
+const RUN = '01940000-0000-7000-8000-000000000001';
+
+function event(seq: number, type: DurableEventType = 'agent_progress', attempt: number | null = null): DurableEvent {
+  return { seq, type, run_id: RUN, attempt, recovered: false } as DurableEvent;
+}
+
+function delta(attempt: number, index: number): AgentDelta {
+  return { run_id: RUN, attempt, path: null, index, text: 'x' };
+}
+
+/** A log that is read page by page, and a client that writes down what it gets. */
+class Bench implements DeliveryPorts {
+  readonly log: DurableEvent[] = [];
+  readonly got: (DurableEvent | AgentDelta)[] = [];
+  readonly problems: unknown[] = [];
+  refreshed: string[] = [];
+  failing = false;
+  delivery: Delivery;
+
+  constructor(sent = 0, head = 0) {
+    this.delivery = new Delivery(sent, head, this);
+  }
+
+  async read(seq: number, limit: number): Promise<DurableEvent[]> {
+    await Promise.resolve();
+    if (this.failing) throw new Error('away');
+    return this.log.filter((entry) => entry.seq > seq).slice(0, Math.min(limit, 3));
+  }
+
+  emitEvent(sent: DurableEvent): void {
+    this.got.push(sent);
+  }
+
+  emitDelta(sent: AgentDelta): void {
+    this.got.push(sent);
+  }
+
+  emitSnapshot(): void {}
+
+  refresh(runId: string): void {
+    this.refreshed.push(runId);
+  }
+
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  reportUnread(error: unknown): void {
+    this.problems.push(error);
+  }
+
+  get seqs(): number[] {
+    return this.got.flatMap((entry) => ('seq' in entry ? [entry.seq] : []));
+  }
+
+  get deltas(): AgentDelta[] {
+    return this.got.filter((entry): entry is AgentDelta => 'index' in entry);
+  }
+
+  append(...events: DurableEvent[]): void {
+    this.log.push(...events);
+  }
+
+  publish(...events: DurableEvent[]): void {
+    this.delivery.accept({ kind: 'events', events });
+  }
+
+  publishDelta(sent: AgentDelta): void {
+    this.delivery.accept({ kind: 'delta', delta: sent });
+  }
+
+  async settled(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe('Delivery', () => {
+  it('emits what is exactly next at once', () => {
+    const bench = new Bench();
+    bench.delivery.goLive([], () => undefined);
+    bench.publish(event(1), event(2));
+    expect(bench.seqs).toEqual([1, 2]);
+  });
+
+  it('reads a jump from the log', async () => {
+    const bench = new Bench();
+    bench.append(event(1), event(2), event(3), event(4), event(5));
+    bench.delivery.goLive([], () => undefined);
+    bench.publish(event(5));
+    await bench.settled();
+    expect(bench.seqs).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('replays as recovered up to the head, then what came meanwhile as it is', async () => {
+    const bench = new Bench(1, 3);
+    bench.append(event(1), event(2), event(3), event(4));
+    const replayed = bench.delivery.replay();
+    bench.publish(event(4));
+    await replayed;
+    bench.delivery.goLive([], () => undefined);
+    await bench.settled();
+    expect(bench.seqs).toEqual([2, 3, 4]);
+  });
+
+  it('holds deltas of an attempt until the event that begins it was emitted', async () => {
+    const bench = new Bench();
+    bench.append(event(1), event(2, 'agent_started', 1));
+    bench.delivery.goLive([], () => undefined);
+    bench.publish(event(2, 'agent_started', 1));
+    bench.publishDelta(delta(1, 0));
+    expect(bench.deltas).toEqual([]);
+    await bench.settled();
+    expect(bench.seqs).toEqual([1, 2]);
+    expect(bench.got.at(-1)).toEqual(delta(1, 0));
+  });
+
+  it('drops deltas of an attempt that is over, and of a run that has ended', () => {
+    const bench = new Bench();
+    bench.delivery.goLive([], () => undefined);
+    bench.publish(event(1, 'agent_started', 1), event(2, 'agent_recovering', 2));
+    bench.publishDelta(delta(1, 7));
+    bench.publishDelta(delta(2, 0));
+    bench.publish(event(3, 'agent_completed', 2));
+    bench.publishDelta(delta(2, 1));
+    expect(bench.deltas).toEqual([delta(2, 0)]);
+  });
+
+  it('asks for a fresh snapshot where it had to drop deltas', async () => {
+    const bench = new Bench(0, 1);
+    bench.append(event(1, 'agent_started', 1));
+    for (let index = 0; index < 5_001; index += 1) bench.publishDelta(delta(1, index));
+    await bench.delivery.replay();
+    bench.delivery.goLive([], () => undefined);
+    expect(bench.deltas).toHaveLength(5_000);
+    expect(bench.refreshed).toEqual([RUN]);
+  });
+
+  it('stands still when the log cannot be read, and goes on where it stood', async () => {
+    const bench = new Bench();
+    bench.append(event(1), event(2));
+    bench.delivery.goLive([], () => undefined);
+    bench.failing = true;
+    bench.publish(event(2));
+    await bench.settled();
+    expect(bench.problems).toHaveLength(1);
+    bench.failing = false;
+    bench.delivery.resume();
+    await bench.settled();
+    expect(bench.seqs).toEqual([1, 2]);
+  });
+
+  it('tells of a log with a hole instead of skipping it', async () => {
+    const bench = new Bench();
+    bench.append(event(1), event(3));
+    bench.delivery.goLive([], () => undefined);
+    bench.publish(event(3));
+    await bench.settled();
+    expect(bench.seqs).toEqual([1]);
+    expect(bench.problems).toHaveLength(1);
+  });
+
+  it('delivers every event once and in order, whatever is lost, doubled or late among the publications', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 30 }),
+        fc.array(fc.nat(29), { maxLength: 60 }),
+        fc.nat(30),
+        async (count, order, from) => {
+          const start = Math.min(from, count);
+          const bench = new Bench(start, count);
+          for (let seq = 1; seq <= count; seq += 1) bench.append(event(seq));
+          const replayed = bench.delivery.replay();
+          for (const at of order.slice(0, 20)) if (at < bench.log.length) bench.publish(bench.log[at] as DurableEvent);
+          await replayed;
+          bench.delivery.goLive([], () => undefined);
+          for (const at of order) {
+            bench.append(event(bench.log.length + 1));
+            const published = bench.log[Math.min(at + count, bench.log.length - 1)] as DurableEvent;
+            bench.publish(published);
+            if (at % 3 === 0) await bench.settled();
+          }
+          if (bench.log.length > 0) bench.publish(bench.log.at(-1) as DurableEvent);
+          await bench.settled();
+          await bench.settled();
+          expect(bench.seqs).toEqual(bench.log.map(({ seq }) => seq).filter((seq) => seq > start));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
+import { classify, ComponentError } from '../errors';
+import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { Database } from './database';
+import { PersistenceLifecycle } from './persistence-lifecycle.service';
+
+/** PostgreSQL answers a statement through the pool, its schema is in place, and the pool is not overrun. */
+@Injectable()
+export class DatabaseIndicator extends HealthIndicator {
+  override readonly component = 'database';
+
+  constructor(
+    private readonly database: Database,
+    private readonly lifecycle: PersistenceLifecycle,
+    private readonly config: AppConfig,
+  ) {
+    super();
+  }
+
+  override async check(signal: AbortSignal): Promise<HealthFinding> {
+    const began = performance.now();
+    try {
+      await untilTimeout(signal, this.database.query('SELECT 1'));
+    } catch (error) {
+      return this.away(classify(error, 'Database'));
+    }
+    return this.judge(Math.round(performance.now() - began));
+  }
+
+  private judge(roundTripMs: number): HealthFinding {
+    const { active, waiting, limit } = this.database.load;
+    const pool = { active, waiting, limit };
+    const details = { server: this.server, embedded: this.embedded, round_trip_ms: roundTripMs, pool };
+    if (!this.database.ready) {
+      const cause = ComponentError.database('DATABASE_SCHEMA_OUTDATED');
+      const suggestion = 'wait for the migrations, or run them: npm run migrate';
+      return { status: 'failed', details, problem: 'The schema is not in place yet', suggestion, cause };
+    }
+    if (waiting < limit) return { status: 'healthy', details };
+    const problem = `${waiting} statements wait for one of ${limit} connections`;
+    const cause = ComponentError.database('DATABASE_CAPACITY', { details: pool });
+    return { status: 'degraded', details, problem, suggestion: 'raise DATABASE_POOL_SIZE', cause };
+  }
+
+  private away(cause: ComponentError): HealthFinding {
+    const { problem, suggestion } = this.explain(cause);
+    const details = { server: this.server, embedded: this.embedded, pool: this.database.load };
+    return { status: 'failed', details, problem: `PostgreSQL ${problem}`, suggestion, cause };
+  }
+
+  private explain(error: ComponentError): { problem: string; suggestion: string } {
+    const at = this.server ?? 'its address';
+    const suggestion = this.embedded
+      ? 'it is started again by itself; the log says why it ended'
+      : 'check that it runs';
+    if (error.reason === 'DATABASE_CAPACITY') {
+      return { problem: 'has no connection left', suggestion: 'raise DATABASE_POOL_SIZE, or max_connections there' };
+    }
+    if (error.reason === 'DATABASE_TIMEOUT') return { problem: `does not answer at ${at}`, suggestion };
+    switch (driverCode(error)) {
+      case undefined:
+        return { problem: `cannot be reached at ${at}`, suggestion };
+      case 'ECONNREFUSED':
+        return { problem: `refuses connections at ${at}`, suggestion };
+      case 'ENOTFOUND':
+      case 'EAI_AGAIN':
+        return { problem: `has no address: ${at} is not known`, suggestion: 'check the host in DATABASE_URL' };
+      case '28P01':
+      case '28000':
+        return { problem: `refuses our user at ${at}`, suggestion: 'check user and password in DATABASE_URL' };
+      case '3D000':
+        return { problem: `has no such database at ${at}`, suggestion: 'create it, or correct DATABASE_URL' };
+      case '57P03':
+        return { problem: `is starting or stopping at ${at}`, suggestion: 'wait a moment' };
+      default:
+        return { problem: `fails at ${at} (${driverCode(error)})`, suggestion };
+    }
+  }
+
+  private get embedded(): boolean {
+    return this.config.persistence.databaseUrl === undefined;
+  }
+
+  /** Host and port without credentials; null before there is an address. */
+  private get server(): string | null {
+    const url = this.lifecycle.connectionUrl;
+    if (url === '') return null;
+    const { hostname, port } = new URL(url);
+    return `${hostname}:${port === '' ? '5432' : port}`;
+  }
+}
+
+/** The code that the driver or the system gave, along the chain of causes. */
+function driverCode(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (code !== undefined) return code;
+  }
+  return undefined;
+}
+
+async function untilTimeout<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const timeout = Promise.withResolvers<never>();
+  const onAbort = (): void => timeout.reject(ComponentError.database('DATABASE_TIMEOUT', { cause: signal.reason }));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, timeout.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  Ack,
+  ClientEventName,
+  DurableEvent,
+  DurableEventType,
+  EphemeralEventMap,
+  ErrorEnvelope,
+  RequestPayload,
+} from '@clarion/protocol';
+import { AnswerAssembler, DURABLE_EVENT_TYPES, TERMINAL_EVENTS } from '@clarion/protocol';
+import { durableEventSchema, ephemeralEventSchemas } from '@clarion/protocol/schemas';
+import { io, type Socket } from 'socket.io-client';
+
+const LIMIT_MS = 20_000;
+
+type Received = { name: string; payload: unknown };
+
+/** A refusal at connecting. */
+export class Refused extends Error {
+  constructor(
+    message: string,
+    readonly envelope: ErrorEnvelope,
+  ) {
+    super(message);
+  }
+}
+
+/** A plain socket.io-client that keeps all it receives, checks it against the protocol's schemas, and lets tests await it. */
+export class ChatClient {
+  readonly received: Received[] = [];
+  readonly answers = new AnswerAssembler();
+  readonly schemaProblems: string[] = [];
+  private readonly waiting = new Set<() => void>();
+
+  private constructor(readonly socket: Socket) {
+    socket.onAny((name: string, payload: unknown) => {
+      this.received.push({ name, payload });
+      this.check(name, payload);
+      this.answers.accept(name, payload);
+      for (const waiter of [...this.waiting]) waiter();
+    });
+  }
+
+  /** Connects and waits for `replay_complete`. @throws Refused */
+  static async connect(
+    url: string,
+    auth: Record<string, unknown>,
+    options: Record<string, unknown> = {},
+  ): Promise<ChatClient> {
+    const socket = io(url, { auth, transports: ['websocket'], forceNew: true, reconnection: false, ...options });
+    const client = new ChatClient(socket);
+    const refused = new Promise<never>((_, reject) => {
+      socket.once('connect_error', (error: Error & { data?: ErrorEnvelope }) => {
+        socket.close();
+        reject(error.data ? new Refused(error.message, error.data) : error);
+      });
+    });
+    await Promise.race([client.next('replay_complete'), refused]);
+    return client;
+  }
+
+  /** Every durable event so far, in the order of arrival. */
+  get events(): DurableEvent[] {
+    return this.received.flatMap(({ name, payload }) =>
+      (DURABLE_EVENT_TYPES as readonly string[]).includes(name) ? [payload as DurableEvent] : [],
+    );
+  }
+
+  get cursor(): string | undefined {
+    return this.events.at(-1)?.id;
+  }
+
+  of<T extends DurableEventType>(type: T): DurableEvent<T>[] {
+    return this.events.filter((event): event is DurableEvent<T> => event.type === type);
+  }
+
+  ephemeral<N extends keyof EphemeralEventMap>(name: N): EphemeralEventMap[N][] {
+    return this.received.filter((entry) => entry.name === name).map(({ payload }) => payload as EphemeralEventMap[N]);
+  }
+
+  request<N extends ClientEventName>(name: N, payload: RequestPayload<N>): Promise<Ack<N>> {
+    return this.raw(name, payload);
+  }
+
+  /** Any event with any payload; the acknowledgement. */
+  raw(name: string, ...payload: unknown[]): Promise<Ack> {
+    return this.socket.timeout(LIMIT_MS).emitWithAck(name, ...payload) as Promise<Ack>;
+  }
+
+  /** Sends a message and expects it to be accepted. */
+  async say(content: string, more: Partial<RequestPayload<'chat_message'>> = {}) {
+    const answer = await this.request('chat_message', { client_message_id: randomUUID(), content, ...more });
+    if (!answer.ok) throw new Error(`refused: ${JSON.stringify(answer.error)}`);
+    return answer;
+  }
+
+  /** A message to `drill`. */
+  drill(request: object, more: Partial<RequestPayload<'chat_message'>> = {}) {
+    return this.say(JSON.stringify(request), { agent: 'drill', ...more });
+  }
+
+  /** Resolves with the run's terminal event. */
+  async ended(runId: string, limitMs = LIMIT_MS): Promise<DurableEvent> {
+    return this.until(
+      () => this.events.find((event) => event.run_id === runId && TERMINAL_EVENTS.has(event.type)),
+      limitMs,
+      `the end of ${runId}`,
+    );
+  }
+
+  next(name: string, limitMs = LIMIT_MS): Promise<unknown> {
+    const from = this.received.length;
+    return this.until(() => this.received.slice(from).find((entry) => entry.name === name)?.payload, limitMs, name);
+  }
+
+  /** Resolves as soon as `find` gives something, looked at after everything received. */
+  until<T>(find: () => T | undefined, limitMs = LIMIT_MS, what = 'the condition'): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = find();
+        if (found === undefined) return;
+        clearTimeout(timer);
+        this.waiting.delete(look);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.waiting.delete(look);
+        const names = this.received.map(({ name }) => name).slice(-30);
+        reject(new Error(`${what} did not come within ${limitMs} ms; received …${names.join(', ')}`));
+      }, limitMs);
+      this.waiting.add(look);
+      look();
+    });
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+
+  private check(name: string, payload: unknown): void {
+    const schema =
+      name in ephemeralEventSchemas ? ephemeralEventSchemas[name as keyof EphemeralEventMap] : durableEventSchema;
+    const result = schema.safeParse(payload);
+    if (!result.success) this.schemaProblems.push(`${name}: ${result.error.message}`);
+  }
+}
+
+/** The words that `drill` writes. */
+export function drillWords(tokens: number): string {
+  return Array.from({ length: tokens }, (_, index) => `w${index}`).join(' ');
+}
