@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import type { AppConfig } from '../config';
+import { AuthIndicator } from './auth.indicator';
 import { DevTokenController } from './development/dev-token.controller';
 import { DevelopmentIssuer } from './development/development.issuer';
 import { PassportJwtStrategy } from './passport-jwt.strategy';
@@ -15,6 +16,7 @@ export class AuthModule {
       { provide: TrustedIssuer, useFactory: () => TrustedIssuer.fromConfig(config) },
       { provide: TokenVerifier, useClass: PassportJwtVerifier },
       PassportJwtStrategy,
+      AuthIndicator,
     ];
     const base = { module: AuthModule, global: true };
     if (!config.auth.developmentIssuer) return { ...base, providers, exports: [TokenVerifier] };

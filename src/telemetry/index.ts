@@ -1,3 +1,4 @@
+export { HealthIndicator, type HealthFinding } from './health-indicator';
 export { createLogger, httpLogging, LOGGER, type Logger } from './logger';
 export { MetricsRegistry } from './metrics-registry';
 export { plainObject, plainText } from './plain';

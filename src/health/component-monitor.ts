@@ -1,0 +1,149 @@
+import type { ComponentDetail, ComponentName, ComponentStatus } from '@clarion/protocol';
+import { Logger } from '@nestjs/common';
+import { type FailureReporter, PeriodicLoop } from '../errors';
+import type { HealthFinding, HealthIndicator } from '../telemetry';
+import { type Measurement, measure, stale } from './measurement';
+
+interface MonitorOptions {
+  readonly refreshMs: number;
+  readonly timeoutMs: number;
+  readonly reporter: FailureReporter;
+  /** False: what is found is shown but not reported, as while this process goes down. */
+  readonly reporting: () => boolean;
+}
+
+interface Reading extends Measurement {
+  readonly latencyMs: number;
+  /** Milliseconds since the epoch, as all times here. */
+  readonly checkedAt: number;
+  /** When the status became what it is. */
+  readonly since: number;
+}
+
+/** So many refresh periods may pass without a check before its last result counts for nothing. */
+const STALE_PERIODS = 3;
+/** A component that has not come up yet is no failure before this. */
+const STARTING_MS = 10_000;
+const RETRY_WHILE_STARTING_MS = 100;
+
+/** Checks one component in the background and keeps the last result with its age. */
+export class ComponentMonitor {
+  private readonly loop: PeriodicLoop;
+  private readonly logger = new Logger('health');
+  private pending: Promise<HealthFinding> | null = null;
+  private reading: Reading | null = null;
+  private startedAt = 0;
+  private lastWellAt: number | null = null;
+  private reported: ComponentStatus | null = null;
+  private hurry: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly indicator: HealthIndicator,
+    private readonly options: MonitorOptions,
+  ) {
+    this.loop = new PeriodicLoop({
+      name: 'health.refresh',
+      everyMs: options.refreshMs,
+      work: () => this.refresh(),
+      reporter: options.reporter,
+    });
+  }
+
+  get component(): ComponentName {
+    return this.indicator.component;
+  }
+
+  /** True once the component has been well, or degraded, since the start. */
+  get cameUp(): boolean {
+    return this.lastWellAt !== null;
+  }
+
+  start(): void {
+    this.startedAt = Date.now();
+    this.loop.start();
+    void this.loop.trigger();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.hurry);
+    await this.loop.stop();
+  }
+
+  /** The last result, or that it is too old. Touches nothing. */
+  detail(): ComponentDetail {
+    const now = Date.now();
+    const { reading } = this;
+    if (reading === null) return { status: 'failed', suggestion: 'Not checked yet: Clarion is starting' };
+    const since = reading.checkedAt + STALE_PERIODS * this.options.refreshMs + this.options.timeoutMs;
+    if (now <= since) return this.describe(reading);
+    return this.describe({ ...reading, ...stale(this.component, now - reading.checkedAt), since });
+  }
+
+  private async refresh(): Promise<void> {
+    const began = performance.now();
+    const measurement = await measure(this.component, this.options.timeoutMs, (signal) => this.check(signal));
+    const checkedAt = Date.now();
+    const since = this.reading?.status === measurement.status ? this.reading.since : checkedAt;
+    this.reading = { ...measurement, latencyMs: Math.round(performance.now() - began), checkedAt, since };
+    if (measurement.status !== 'failed') this.lastWellAt = checkedAt;
+    else if (!this.cameUp && this.isStarting(checkedAt)) this.retrySoon();
+    await this.reportTransition(this.reading);
+  }
+
+  /** A check that hangs is not asked a second time beside itself. */
+  private check(signal: AbortSignal): Promise<HealthFinding> {
+    this.pending ??= this.ask(signal).finally(() => (this.pending = null));
+    return this.pending;
+  }
+
+  private async ask(signal: AbortSignal): Promise<HealthFinding> {
+    return this.indicator.check(signal);
+  }
+
+  private isStarting(now: number): boolean {
+    return now - this.startedAt < STARTING_MS;
+  }
+
+  /** So that the start is over when it is over, not up to a period later. */
+  private retrySoon(): void {
+    clearTimeout(this.hurry);
+    this.hurry = setTimeout(() => void this.loop.trigger(), RETRY_WHILE_STARTING_MS);
+  }
+
+  private async reportTransition({ status, problem, checkedAt }: Reading): Promise<void> {
+    if (problem === null) {
+      if (this.reported !== null) this.logger.log({ component: this.component, was: this.reported }, 'Healthy again');
+      this.reported = null;
+      return;
+    }
+    const comingUp = !this.cameUp && this.isStarting(checkedAt);
+    if (status === this.reported || comingUp || !this.options.reporting()) return;
+    this.reported = status;
+    await this.options.reporter.report(problem.error, { operation: 'health.refresh' });
+  }
+
+  private describe({ status, details, problem, latencyMs, checkedAt, since }: Reading): ComponentDetail {
+    const measured: ComponentDetail = {
+      status,
+      details,
+      latency_ms: latencyMs,
+      checked_at: new Date(checkedAt).toISOString(),
+      since: new Date(since).toISOString(),
+    };
+    if (problem === null) return measured;
+    const { text, suggestion, error } = problem;
+    const { code, reason } = error.definition;
+    return {
+      ...measured,
+      error: text,
+      error_code: code,
+      reason,
+      suggestion: `${text}: ${suggestion}${status === 'failed' ? this.lastSuccess() : ''}`,
+    };
+  }
+
+  private lastSuccess(): string {
+    if (this.lastWellAt === null) return '; no success since the start';
+    return `; last success ${Math.round((Date.now() - this.lastWellAt) / 1000)} s ago`;
+  }
+}

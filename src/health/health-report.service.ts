@@ -1,0 +1,68 @@
+import { COMPONENT_NAMES, type ComponentDetail, type ComponentName, type ComponentReport } from '@clarion/protocol';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { HealthSummary, HealthWords } from '../agents';
+import { AppConfig } from '../config';
+import { FailureReporter } from '../errors';
+import { ComponentMonitor } from './component-monitor';
+import { DrainState } from './drain-state';
+import { IndicatorRegistry } from './indicator-registry';
+import { componentReport, wordsOnly } from './report';
+
+/** What has to have come up once before the start is over: migrations, queues, agents. */
+export const STARTUP_COMPONENTS: readonly ComponentName[] = ['database', 'queues', 'supervisor'];
+
+/** The health of every component, refreshed in the background; everything here answers from memory. */
+@Injectable()
+export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly monitors = new Map<ComponentName, ComponentMonitor>();
+
+  constructor(
+    private readonly registry: IndicatorRegistry,
+    private readonly config: AppConfig,
+    private readonly reporter: FailureReporter,
+    private readonly drain: DrainState,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { refreshMs, timeoutMs } = this.config.health;
+    const options = { refreshMs, timeoutMs, reporter: this.reporter, reporting: () => !this.drain.draining };
+    for (const indicator of this.registry.all()) {
+      const monitor = new ComponentMonitor(indicator, options);
+      this.monitors.set(indicator.component, monitor);
+      monitor.start();
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([...this.monitors.values()].map((monitor) => monitor.stop()));
+  }
+
+  /**
+   * The report of PROTOCOL.md section 7.
+   * @param admin whether the caller's token has the scope `admin`; `HEALTH_DETAILS` says what that lets them see
+   */
+  report(admin: boolean): ComponentReport {
+    const { details } = this.config.health;
+    const report = componentReport(this.details());
+    return details === 'always' || (details === 'admin' && admin) ? report : wordsOnly(report);
+  }
+
+  async summary(): Promise<HealthWords> {
+    const { status, failed_components: failed, degraded_components: degraded } = this.report(false);
+    return { status, failed, degraded };
+  }
+
+  /** True from the moment on when everything that a start has to bring up has been up. */
+  get started(): boolean {
+    return STARTUP_COMPONENTS.every((name) => this.monitors.get(name)?.cameUp ?? true);
+  }
+
+  private details(): Record<ComponentName, ComponentDetail> {
+    const entries = COMPONENT_NAMES.map((name) => [name, this.detail(name)]);
+    return Object.fromEntries(entries) as Record<ComponentName, ComponentDetail>;
+  }
+
+  private detail(component: ComponentName): ComponentDetail {
+    return this.monitors.get(component)?.detail() ?? { status: 'not_configured' };
+  }
+}

@@ -1,0 +1,26 @@
+import { type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
+import { DrainState } from './drain-state';
+import { EnvironmentIndicator } from './environment.indicator';
+import { HealthReport } from './health-report.service';
+import { HealthController } from './health.controller';
+import { IndicatorRegistry } from './indicator-registry';
+import { MetricsController } from './metrics.controller';
+import { noStore } from './no-store';
+import { Probes } from './probes.service';
+import { Visibility } from './visibility';
+
+/** Gathers the indicators of all rooms, and answers how Clarion is: to probes, to admins, and inside. */
+@Module({
+  // Terminus' own log of a failing probe would repeat what was reported when the component failed.
+  imports: [DiscoveryModule, TerminusModule.forRoot({ logger: false })],
+  controllers: [HealthController, MetricsController],
+  providers: [IndicatorRegistry, HealthReport, DrainState, EnvironmentIndicator, Probes, Visibility],
+  exports: [HealthReport, DrainState],
+})
+export class HealthModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(noStore).forRoutes(HealthController, MetricsController);
+  }
+}

@@ -1,0 +1,44 @@
+import {
+  COMPONENT_NAMES,
+  type ComponentDetail,
+  type ComponentName,
+  type ComponentReport,
+  type ComponentStatus,
+} from '@clarion/protocol';
+
+/** The report of PROTOCOL.md section 7. */
+export function componentReport(details: Record<ComponentName, ComponentDetail>): ComponentReport {
+  const having = (status: ComponentStatus): ComponentName[] =>
+    COMPONENT_NAMES.filter((name) => details[name].status === status);
+  const failed = having('failed');
+  const degraded = having('degraded');
+  const suggestions = [...failed, ...degraded].flatMap((name) => details[name].suggestion ?? []);
+  return {
+    healthy: failed.length + degraded.length === 0,
+    status: failed.length > 0 ? 'failed' : degraded.length > 0 ? 'degraded' : 'healthy',
+    failed_components: failed,
+    degraded_components: degraded,
+    component_details: details,
+    error_suggestions: suggestions,
+    summary: summaryOf(failed, degraded, having('healthy').length),
+  };
+}
+
+/** The report for those who may see the status words only. */
+export function wordsOnly(report: ComponentReport): ComponentReport {
+  const words = Object.entries(report.component_details).map(([name, { status }]) => [name, { status }]);
+  return {
+    ...report,
+    component_details: Object.fromEntries(words) as ComponentReport['component_details'],
+    error_suggestions: [],
+  };
+}
+
+function summaryOf(failed: ComponentName[], degraded: ComponentName[], healthy: number): string {
+  const parts = [
+    failed.length > 0 ? `failed: ${failed.join(', ')}` : '',
+    degraded.length > 0 ? `degraded: ${degraded.join(', ')}` : '',
+    `${healthy} of ${healthy + failed.length + degraded.length} components healthy`,
+  ];
+  return parts.filter((part) => part !== '').join('; ');
+}
