@@ -1,0 +1,36 @@
+import { ERROR_CODES, REASON_PATTERN } from '@clarion/protocol';
+import { checkCatalogue } from './check';
+import { ALL_REASONS, CATALOGUE, isReason } from './index';
+import { EN } from './texts/en';
+import { userText } from './texts';
+
+describe('the catalogue', () => {
+  it('has a page and texts for every reason, and no page beyond', async () => {
+    expect(await checkCatalogue()).toEqual([]);
+  });
+
+  it('covers every code of the protocol with well-formed names', () => {
+    expect(new Set(ALL_REASONS.map((reason) => CATALOGUE[reason].code))).toEqual(new Set(ERROR_CODES));
+    expect(ALL_REASONS.filter((reason) => !REASON_PATTERN.test(reason) || CATALOGUE[reason].reason !== reason)).toEqual(
+      [],
+    );
+  });
+
+  it('takes inherited property names for no reasons', () => {
+    expect(['constructor', '__proto__', 'toString', 'NOPE'].filter(isReason)).toEqual([]);
+  });
+
+  it('does not ask a client to reconnect with what was refused for good', () => {
+    const refused = ['AUTH_TOKEN_EXPIRED', 'ORIGIN_NOT_ALLOWED', 'PROTOCOL_VERSION_UNSUPPORTED'] as const;
+    expect(refused.filter((reason) => CATALOGUE[reason].reconnect || CATALOGUE[reason].retryable)).toEqual([]);
+  });
+});
+
+describe('the texts for users', () => {
+  it.each([undefined, null, '', 'en', 'en-GB', 'xx', 'xx-Latn-XX', '*', '__proto__', 'constructor'])(
+    'are English for %p while there is no other language',
+    (locale) => {
+      expect(userText('RATE_LIMITED', locale)).toBe(EN.RATE_LIMITED);
+    },
+  );
+});
