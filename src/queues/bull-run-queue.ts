@@ -1,0 +1,49 @@
+import { Injectable } from '@nestjs/common';
+import { RunQueue, type RunWakeUp } from '../agents';
+import { ComponentError } from '../errors';
+import { within } from './deadline';
+import { QueueHost } from './queue-host';
+
+const ENQUEUE_TIMEOUT_MS = 1_500;
+const LOOKUP_TIMEOUT_MS = 5_000;
+
+/** States of a job that will still be worked on. */
+const PENDING: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed', 'active', 'waiting-children']);
+
+/** Wake-ups as jobs of the queue `agent-runs`. */
+@Injectable()
+export class BullRunQueue extends RunQueue {
+  constructor(private readonly host: QueueHost) {
+    super();
+  }
+
+  /** @throws ComponentError QUEUE_UNAVAILABLE, within 1.5 s */
+  override async enqueue(wakeUps: readonly RunWakeUp[]): Promise<void> {
+    const jobs = wakeUps.map((wakeUp) => ({
+      name: 'run',
+      data: { run_id: wakeUp.run_id, dispatch: wakeUp.dispatch },
+      opts: { jobId: jobId(wakeUp) },
+    }));
+    await inTime(ENQUEUE_TIMEOUT_MS, this.host.queue('agent-runs').addBulk(jobs));
+  }
+
+  /** @throws ComponentError QUEUE_UNAVAILABLE, within 5 s */
+  override async pending(wakeUps: readonly RunWakeUp[]): Promise<ReadonlySet<string>> {
+    const queue = this.host.queue('agent-runs');
+    const states = Promise.all(wakeUps.map((wakeUp) => queue.getJobState(jobId(wakeUp))));
+    const found = await inTime(LOOKUP_TIMEOUT_MS, states);
+    return new Set(wakeUps.filter((_, index) => PENDING.has(found[index] ?? 'unknown')).map(({ run_id }) => run_id));
+  }
+}
+
+function jobId({ run_id, dispatch }: RunWakeUp): string {
+  return `${run_id}-${dispatch}`;
+}
+
+async function inTime<T>(ms: number, work: Promise<T>): Promise<T> {
+  try {
+    return await within(ms, work);
+  } catch (cause) {
+    throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause, details: { queue: 'agent-runs' } });
+  }
+}

@@ -1,0 +1,5 @@
+export { BullRunQueue } from './bull-run-queue';
+export { migrateQueues } from './queue-backend';
+export { QueueHost } from './queue-host';
+export { QueuesLifecycle } from './queues-lifecycle.service';
+export { QueuesModule } from './queues.module';

@@ -1,0 +1,51 @@
+import type { JobsOptions, WorkerOptions } from 'bullmq';
+import { z } from 'zod';
+import type { AppConfig } from '../config';
+
+/** One queue: what its jobs carry, how often they are tried and how long they are kept. */
+interface QueueDefinition<T> {
+  readonly data: z.ZodType<T>;
+  /** `attempts` count failures that a later try can mend; others end the job at once. Ages in seconds, delays in milliseconds. */
+  readonly jobs: JobsOptions;
+  /** Jobs that one process works on at the same time. */
+  readonly concurrency: (config: AppConfig) => number;
+}
+
+function define<T>(definition: QueueDefinition<T>): QueueDefinition<T> {
+  return definition;
+}
+
+/** Dead letters stay long enough to be looked at, and never without bound. */
+const KEEP_FAILED = { age: 7 * 86_400, count: 5_000 };
+
+/** Every queue of Clarion. A queue needs exactly one processor; the types hold that. */
+export const QUEUES = {
+  'agent-runs': define({
+    data: z.object({ run_id: z.uuid(), dispatch: z.int().min(1) }),
+    jobs: {
+      attempts: 8,
+      backoff: { type: 'exponential', delay: 500, jitter: 0.3 },
+      removeOnComplete: { age: 3_600, count: 1_000 },
+      removeOnFail: KEEP_FAILED,
+    },
+    concurrency: (config) => config.agents.workerConcurrency,
+  }),
+};
+
+export type QueueName = keyof typeof QUEUES;
+export type JobData<N extends QueueName> = z.output<(typeof QUEUES)[N]['data']>;
+export const QUEUE_NAMES = Object.keys(QUEUES) as QueueName[];
+
+/** Exactly one processor a queue. */
+export type Processors = { readonly [N in QueueName]: (data: JobData<N>) => Promise<void> };
+
+/**
+ * A killed worker is noticed after `lockDuration` and one `stalledInterval`. A stall never fails a job: attempts decide. The default
+ * `runRetryDelay` of 15 s would delay the first job after an outage.
+ */
+export const WORKER_OPTIONS = {
+  lockDuration: 2_000,
+  stalledInterval: 1_000,
+  maxStalledCount: 1_000_000,
+  runRetryDelay: 500,
+} satisfies Partial<WorkerOptions>;

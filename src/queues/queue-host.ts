@@ -1,0 +1,134 @@
+import { Injectable } from '@nestjs/common';
+import { DatabaseError } from 'pg';
+import { AppConfig } from '../config';
+import { ComponentError } from '../errors';
+import { within } from './deadline';
+import { HostedWorker } from './hosted-worker';
+import { JobFailures } from './job-failures';
+import { assertQueueSchema, connectQueues, HostedQueue, migrateQueues, type QueueConnections } from './queue-backend';
+import { type Processors, QUEUE_NAMES, type QueueName, QUEUES } from './queue-definitions';
+import { QueueMetrics } from './queue-metrics';
+
+interface Opened {
+  readonly connections: QueueConnections;
+  readonly queues: Map<QueueName, HostedQueue>;
+  readonly workers: Map<QueueName, HostedWorker>;
+}
+
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** The queues and workers of this process, on connections of their own. */
+@Injectable()
+export class QueueHost {
+  private opened: Opened | null = null;
+  /** The first error since the last check that concerns no single job. */
+  private trouble: unknown = null;
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly failures: JobFailures,
+    private readonly metrics: QueueMetrics,
+  ) {}
+
+  get isOpen(): boolean {
+    return this.opened !== null;
+  }
+
+  /** @throws ComponentError QUEUE_UNAVAILABLE until the queues are open */
+  queue(name: QueueName): HostedQueue {
+    const queue = this.opened?.queues.get(name);
+    if (queue === undefined) throw ComponentError.redis('QUEUE_UNAVAILABLE', { details: { queue: name } });
+    return queue;
+  }
+
+  /** Every queue; none until they are open. */
+  all(): readonly HostedQueue[] {
+    return [...(this.opened?.queues.values() ?? [])];
+  }
+
+  /**
+   * Prepares the schema, opens every queue and lets the workers take jobs. Afterwards outages are waited out.
+   * @throws ComponentError DATABASE_SCHEMA_OUTDATED, or what the connection throws; then nothing is open
+   */
+  async open(url: string, processors: Processors): Promise<void> {
+    try {
+      await this.prepare(url);
+      await this.openAll(url, processors);
+    } catch (error) {
+      if (error instanceof ComponentError || error instanceof DatabaseError) throw error;
+      throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause: error });
+    }
+  }
+
+  /**
+   * Looks after the queues; to be called once a second.
+   * @throws ComponentError QUEUE_UNAVAILABLE for what has gone wrong since the last check
+   */
+  async check(): Promise<void> {
+    const { opened, trouble } = this;
+    this.trouble = null;
+    try {
+      if (trouble !== null) throw trouble;
+      for (const [name, worker] of opened?.workers ?? []) await worker.check(this.queue(name));
+    } catch (cause) {
+      throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause });
+    }
+  }
+
+  /** The workers take no jobs any more; those that are worked on go on. */
+  async stopTaking(): Promise<void> {
+    await Promise.all([...(this.opened?.workers.values() ?? [])].map((worker) => worker.stopTaking()));
+  }
+
+  /** Ends within seconds, whatever the database does. */
+  async close(opened: Opened | null = this.opened): Promise<void> {
+    this.opened = null;
+    if (opened === null) return;
+    await Promise.all([...opened.workers.values()].map((worker) => worker.close()));
+    const closing = [...opened.queues.values()].map((queue) => within(CLOSE_TIMEOUT_MS, queue.close()));
+    await Promise.allSettled([...closing, within(CLOSE_TIMEOUT_MS, opened.connections.end())]);
+  }
+
+  private async prepare(url: string): Promise<void> {
+    if (this.config.persistence.migrateOnStart) await migrateQueues(url);
+    else await assertQueueSchema(url);
+  }
+
+  private async openAll(url: string, processors: Processors): Promise<void> {
+    const connections = connectQueues(url, (error) => this.note(error));
+    const opening: Opened = { connections, queues: new Map(), workers: new Map() };
+    try {
+      for (const name of QUEUE_NAMES) await this.openQueue(opening, name);
+      // Jobs may enqueue, so the queues are there before the first worker.
+      this.opened = opening;
+      for (const name of QUEUE_NAMES) await this.openWorker(opening, name, processors);
+    } catch (error) {
+      await this.close(opening);
+      throw error;
+    }
+  }
+
+  private async openQueue({ connections, queues }: Opened, name: QueueName): Promise<void> {
+    const queue = new HostedQueue(name, { connection: connections, defaultJobOptions: QUEUES[name].jobs });
+    queue.on('error', (error) => this.note(error));
+    queues.set(name, queue);
+    await queue.waitUntilReady();
+  }
+
+  private async openWorker({ connections, workers }: Opened, name: QueueName, processors: Processors): Promise<void> {
+    const worker = new HostedWorker({
+      queue: name,
+      connections,
+      concurrency: QUEUES[name].concurrency(this.config),
+      process: (job) => this.failures.attempt(name, job, processors[name]),
+      onTrouble: (error) => this.note(error),
+      metrics: this.metrics,
+    });
+    workers.set(name, worker);
+    await worker.start();
+  }
+
+  private note(error: unknown): void {
+    this.trouble ??= error;
+  }
+}
