@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   assertSchemaCompatibility,
   createPostgresBackend,
   DEFAULT_SCHEMA,
+  type Job,
   LATEST_SCHEMA_VERSION,
   runMigrations,
   SchemaMigrationRequiredError,
@@ -16,11 +18,24 @@ const CONNECT_TIMEOUT_MS = 1_500;
 const STATEMENT_TIMEOUT_MS = 5_000;
 const MIGRATION_TIMEOUT_MS = 60_000;
 const QUERY_CONNECTIONS = 10;
+const FETCH_AGAIN_MS = 200;
 
 /** BullMQ on the backend that Clarion runs it on, chosen here and nowhere else: PostgreSQL. */
-export const { Queue: HostedQueue, Worker: BackendWorker } = withBackend(createPostgresBackend);
+const { Queue: HostedQueue, Worker } = withBackend(createPostgresBackend);
+export { HostedQueue };
 export type HostedQueue = InstanceType<typeof HostedQueue>;
-export type BackendWorker = InstanceType<typeof BackendWorker>;
+
+/** BullMQ's worker asks again at once after a failure that is no refused connection, thousands of times a second. */
+export class BackendWorker extends Worker {
+  protected override async moveToActive(token: string, name?: string): Promise<Job> {
+    try {
+      return await super.moveToActive(token, name);
+    } catch (error) {
+      await delay(FETCH_AGAIN_MS);
+      throw error;
+    }
+  }
+}
 
 /** The connections that all queues and workers of this process share. */
 export type QueueConnections = Pool;

@@ -122,6 +122,18 @@ describe('an outage of the database', () => {
     await lifecycle.close();
   });
 
+  it('is not answered by asking without a pause', async () => {
+    databaseIsUp();
+    const { lifecycle, host, reporter } = createRoom();
+    await lifecycle.start();
+    const errors = jest.spyOn(host as unknown as { note(error: unknown): void }, 'note');
+    proxy.refuse();
+    await until(() => reporter.reported.length > 0);
+    expect(errors.mock.calls.length).toBeGreaterThan(0);
+    expect(errors.mock.calls.length).toBeLessThan(50);
+    await lifecycle.close();
+  });
+
   it('does not keep the queues from closing', async () => {
     databaseIsUp();
     const { lifecycle } = createRoom();
