@@ -67,8 +67,8 @@ export class QueueHost {
   async check(): Promise<void> {
     const { opened, trouble } = this;
     this.trouble = null;
+    if (trouble !== null) throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause: trouble });
     try {
-      if (trouble !== null) throw trouble;
       for (const [name, worker] of opened?.workers ?? []) await worker.check(this.queue(name));
     } catch (cause) {
       throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause });

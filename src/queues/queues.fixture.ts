@@ -1,4 +1,4 @@
-import { AppConfig, loadConfig } from '../config';
+import { type AppConfig, loadConfig } from '../config';
 import { classify, type ComponentError, type Failure, type FailureContext, FailureReporter } from '../errors';
 import { MetricsRegistry } from '../telemetry';
 import { JobFailures } from './job-failures';
@@ -35,4 +35,10 @@ export async function until(condition: () => boolean | Promise<boolean>, ms = 10
     if (performance.now() > deadline) throw new Error(`Not within ${ms} ms: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** Whether `work` succeeded. */
+export async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  const [outcome] = await Promise.allSettled([work]);
+  return outcome.status === 'fulfilled';
 }

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { ComponentError } from '../errors';
 import { BullRunQueue } from './bull-run-queue';
 import type { BackendWorker } from './queue-backend';
-import { createHost, type RunJob, until } from './queues.fixture';
+import { createHost, type RunJob, succeeds, until } from './queues.fixture';
 
 let database: TestDatabase;
 let created: ReturnType<typeof createHost>;
@@ -163,12 +163,7 @@ describe('the host', () => {
     );
     expect(cut.length).toBeGreaterThan(1);
     const began = performance.now();
-    await until(() =>
-      runs.enqueue([wakeUp()]).then(
-        () => true,
-        () => false,
-      ),
-    );
+    await until(() => succeeds(runs.enqueue([wakeUp()])));
     await until(() => processed.length === 2);
     expect(performance.now() - began).toBeLessThan(2_000);
     await expect(created.host.check()).rejects.toMatchObject({ reason: 'QUEUE_UNAVAILABLE', cause: { code: '57P01' } });
@@ -205,7 +200,7 @@ describe('the host', () => {
     await runs.enqueue([late]);
     gate.resolve();
     await until(async () => (await stateOf(active)) === 'completed');
-    expect(await stateOf(late)).toBe('waiting');
+    await until(async () => (await stateOf(late)) === 'waiting');
     expect(processed).toEqual([active]);
   });
 
