@@ -26,15 +26,12 @@ export class SupervisorIndicator extends HealthIndicator {
   }
 
   override async check(signal: AbortSignal): Promise<HealthFinding> {
-    const steadyForMs = await this.steadiness(signal);
-    const details = {
-      worker_id: this.workers.id,
-      heartbeat_steady_ms: steadyForMs,
-      active_runs: this.active.size,
-      run_limit: this.config.agents.workerConcurrency,
-      agents: this.agents.names(),
-    };
-    if (steadyForMs !== null) return { status: 'healthy', details };
+    await this.untilSteady(signal);
+    return this.workers.steadyForMs === null ? this.unanswered() : { status: 'healthy', details: this.details() };
+  }
+
+  override unanswered(): HealthFinding {
+    const details = this.details();
     if (!this.database.ready) {
       const cause = ComponentError.database('DATABASE_UNAVAILABLE');
       const problem = 'Runs stand still while the database is away';
@@ -46,10 +43,19 @@ export class SupervisorIndicator extends HealthIndicator {
   }
 
   /** While a heartbeat is being written nothing is known for a moment: only a gap that lasts is one. */
-  private async steadiness(signal: AbortSignal): Promise<number | null> {
+  private async untilSteady(signal: AbortSignal): Promise<void> {
     while (this.workers.steadyForMs === null && this.database.ready && !signal.aborted) {
       await Promise.allSettled([delay(LOOK_AGAIN_MS, undefined, { signal })]);
     }
-    return this.workers.steadyForMs;
+  }
+
+  private details(): Record<string, unknown> {
+    return {
+      worker_id: this.workers.id,
+      heartbeat_steady_ms: this.workers.steadyForMs,
+      active_runs: this.active.size,
+      run_limit: this.config.agents.workerConcurrency,
+      agents: this.agents.names(),
+    };
   }
 }

@@ -79,9 +79,10 @@ export class ComponentMonitor {
     return this.describe({ ...reading, ...stale(this.component, now - reading.checkedAt), since });
   }
 
-  private async refresh(): Promise<void> {
+  /** Checks now; resolves when the result is kept and, where it has to be, reported. */
+  async refresh(): Promise<void> {
     const began = performance.now();
-    const measurement = await measure(this.component, this.options.timeoutMs, (signal) => this.check(signal));
+    const measurement = await measure(this.indicator, this.options.timeoutMs, (signal) => this.check(signal));
     const checkedAt = Date.now();
     const since = this.reading?.status === measurement.status ? this.reading.since : checkedAt;
     this.reading = { ...measurement, latencyMs: Math.round(performance.now() - began), checkedAt, since };
@@ -112,7 +113,7 @@ export class ComponentMonitor {
 
   private async reportTransition({ status, problem, checkedAt }: Reading): Promise<void> {
     if (problem === null) {
-      if (this.reported !== null) this.logger.log({ component: this.component, was: this.reported }, 'Healthy again');
+      if (this.reported !== null) this.logger.log(`${this.component} was ${this.reported} and is well again`);
       this.reported = null;
       return;
     }

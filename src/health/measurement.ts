@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { COMPONENT_STATUSES, type ComponentStatus } from '@clarion/protocol';
 import { classify, ComponentError } from '../errors';
-import { type HealthFinding, plainObject, plainText } from '../telemetry';
+import { type HealthFinding, type HealthIndicator, plainObject, plainText } from '../telemetry';
 
 /** What is wrong with a component, in the form of the report. */
 export interface Problem {
@@ -18,8 +18,6 @@ export interface Measurement {
   readonly problem: Problem | null;
 }
 
-/** An indicator that answers to the abort by itself, with a precise reason, is quicker than this. */
-const GRACE_MS = 50;
 const NO_ANSWER = Symbol('no answer');
 const MAX_PROBLEM = 500;
 
@@ -28,21 +26,22 @@ const MAX_PROBLEM = 500;
  * @param check called with a signal that aborts after `timeoutMs`
  */
 export async function measure(
-  component: string,
+  indicator: HealthIndicator,
   timeoutMs: number,
   check: (signal: AbortSignal) => Promise<HealthFinding>,
 ): Promise<Measurement> {
+  const { component } = indicator;
   const over = new AbortController();
-  const signal = AbortSignal.timeout(timeoutMs);
-  const cut = delay(timeoutMs + GRACE_MS, NO_ANSWER, { signal: over.signal });
+  const limit = delay(timeoutMs, NO_ANSWER, { signal: over.signal });
   try {
-    const finding = await Promise.race([check(signal), cut]);
-    return finding === NO_ANSWER ? unanswered(component, timeoutMs) : measurementOf(component, finding);
+    const answer = await Promise.race([check(AbortSignal.timeout(timeoutMs)), limit]);
+    const finding = answer === NO_ANSWER ? indicator.unanswered() : answer;
+    return finding === null && answer === NO_ANSWER ? late(component, timeoutMs) : measurementOf(component, finding);
   } catch (error) {
     return thrown(component, error);
   } finally {
     over.abort();
-    await Promise.allSettled([cut]);
+    await Promise.allSettled([limit]);
   }
 }
 
@@ -52,7 +51,7 @@ export function stale(component: string, ageMs: number): Measurement {
   return failed(component, text, 'restart this process if it stays so');
 }
 
-function unanswered(component: string, timeoutMs: number): Measurement {
+function late(component: string, timeoutMs: number): Measurement {
   const suggestion = `see what keeps the ${component}; HEALTH_TIMEOUT_MS says how long a check may take`;
   return failed(component, `The check did not answer within ${timeoutMs} ms`, suggestion);
 }
@@ -72,7 +71,7 @@ function failed(component: string, problem: string, suggestion: string, cause?: 
 }
 
 /** Indicators are code that may be wrong: nothing of a finding is taken on trust. May throw what a getter of it throws. */
-function measurementOf(component: string, finding: HealthFinding): Measurement {
+function measurementOf(component: string, finding: HealthFinding | null): Measurement {
   if (typeof finding !== 'object' || finding === null) throw new TypeError('the answer is no finding');
   const { status, details = {} } = finding;
   if (!COMPONENT_STATUSES.includes(status)) throw new TypeError(`the status is none: ${plainText(String(status), 50)}`);

@@ -18,14 +18,18 @@ export class DatabaseIndicator extends HealthIndicator {
     super();
   }
 
-  override async check(signal: AbortSignal): Promise<HealthFinding> {
+  override async check(): Promise<HealthFinding> {
     const began = performance.now();
     try {
-      await untilTimeout(signal, this.database.query('SELECT 1'));
+      await this.database.query('SELECT 1');
     } catch (error) {
       return this.away(classify(error, 'Database'));
     }
     return this.judge(Math.round(performance.now() - began));
+  }
+
+  override unanswered(): HealthFinding {
+    return this.away(ComponentError.database('DATABASE_TIMEOUT'));
   }
 
   private judge(roundTripMs: number): HealthFinding {
@@ -93,20 +97,11 @@ export class DatabaseIndicator extends HealthIndicator {
 
 /** The code that the driver or the system gave, along the chain of causes. */
 function driverCode(error: unknown): string | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const { code } = at as NodeJS.ErrnoException;
-    if (code !== undefined) return code;
+  let at = error;
+  while (typeof at === 'object' && at !== null) {
+    const { code, cause } = at as { code?: unknown; cause?: unknown };
+    if (typeof code === 'string') return code;
+    at = cause;
   }
   return undefined;
-}
-
-async function untilTimeout<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const timeout = Promise.withResolvers<never>();
-  const onAbort = (): void => timeout.reject(ComponentError.database('DATABASE_TIMEOUT', { cause: signal.reason }));
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, timeout.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -24,7 +24,12 @@ export abstract class HealthIndicator {
 
   /**
    * Called again and again, never twice at a time. May throw: that is a failed component as well.
-   * @param signal aborted when time is up; what is not answered shortly after counts as failed
+   * @param signal aborted when time is up, for what is worth ending; nobody waits for it any longer
    */
   abstract check(signal: AbortSignal): Promise<HealthFinding>;
+
+  /** What it means that `check` did not answer in time; null where nothing more is known than that. */
+  unanswered(): HealthFinding | null {
+    return null;
+  }
 }

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { createTestDatabase, type TestDatabase } from '../../test/support/database';
+import { BullRunQueue } from './bull-run-queue';
+import type { QueueHost } from './queue-host';
+import { createHost } from './queues.fixture';
+import { QueuesIndicator } from './queues.indicator';
+
+describe('the health of the queues', () => {
+  let database: TestDatabase;
+  let host: QueueHost;
+  let indicator: QueuesIndicator;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    ({ host } = createHost());
+    indicator = new QueuesIndicator(host);
+  });
+
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await host.close();
+    await database.drop();
+  });
+
+  const open = () => host.open(database.url, { 'agent-runs': async () => undefined });
+  const enqueue = () => new BullRunQueue(host).enqueue([{ run_id: randomUUID(), dispatch: 1 }]);
+
+  it('is bad until they are open', async () => {
+    expect(await indicator.check()).toMatchObject({
+      status: 'failed',
+      problem: 'The queues are not open',
+      cause: { reason: 'QUEUE_UNAVAILABLE' },
+    });
+    await open();
+    expect(await indicator.check()).toEqual({
+      status: 'healthy',
+      details: { 'agent-runs': { paused: false, waiting: 0, active: 0, delayed: 0, failed: 0 } },
+    });
+  });
+
+  it('suffers from a queue that is paused', async () => {
+    await open();
+    await host.queue('agent-runs').pause();
+    await enqueue();
+    expect(await indicator.check()).toMatchObject({
+      status: 'degraded',
+      details: { 'agent-runs': { waiting: 1, paused: true } },
+      problem: 'The queue agent-runs is paused',
+      suggestion: 'resume it at /admin/queues',
+    });
+  });
+
+  it('suffers when jobs wait for minutes', async () => {
+    await open();
+    await host.stopTaking();
+    await enqueue();
+    expect(await indicator.check()).toMatchObject({ status: 'healthy', details: { 'agent-runs': { waiting: 1 } } });
+    const later = Date.now() + 61_000;
+    jest.spyOn(Date, 'now').mockReturnValue(later);
+    expect(await indicator.check()).toMatchObject({
+      status: 'degraded',
+      problem: 'Jobs of agent-runs wait for more than 60 s',
+    });
+  });
+
+  it('is bad when PostgreSQL has lost them', async () => {
+    await open();
+    jest.spyOn(host.queue('agent-runs'), 'isPaused').mockRejectedValue(new Error('relation does not exist'));
+    expect(await indicator.check()).toMatchObject({
+      status: 'failed',
+      problem: 'The queues do not work',
+      cause: { reason: 'QUEUE_UNAVAILABLE', cause: { message: 'relation does not exist' } },
+    });
+  });
+});
