@@ -72,10 +72,11 @@ describe('AgentContext.tool', () => {
       try {
         return yield* ctx.tool('t', {}, () => Promise.reject(new Error('no')));
       } catch (error) {
-        return `without it: ${(error as ComponentError).reason}`;
+        if ((error as ComponentError).reason !== 'AGENT_TOOL_FAILED') throw error;
+        return 'without it';
       }
     }
-    expect((await drive(forgiving())).result).toBe('without it: AGENT_TOOL_FAILED');
+    expect((await drive(forgiving())).result).toBe('without it');
   });
 
   it('ends with the reason of the abort, although the tool is deaf to it', async () => {

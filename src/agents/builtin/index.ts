@@ -5,5 +5,3 @@ import { Library } from './guide/library';
 
 /** The agents that come with Clarion, and what they need. Add a class with `@Agent` here, and it can be talked to. */
 export const BUILTIN_AGENTS: Provider[] = [Library, GuideAgent, drillProvider];
-
-export { HealthSummary, SupportCodeLookup, type HealthWords, type SupportCodeStory } from './guide/contracts';

@@ -55,6 +55,8 @@ export class RunFollower {
       setTimeout(() => this.end.reject(tooLong), RUN_LIMIT_MS),
     );
     for (const [name, payload] of this.early.splice(0)) this.onEvent(name, payload);
+    // Both may have happened between the acknowledgement and now.
+    if (!this.socket.connected) this.onDisconnect();
     if (signal.aborted) this.cancel();
     try {
       return await this.end.promise;
