@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { ComponentError } from '../errors';
 import type { AgentContext, AgentOutput, ToolCompleted } from './agent';
 import { boundedObject, boundedText } from './safe-text';
+import { untilAborted } from './until';
 
 const MAX_ARGUMENTS = 4096;
 const MAX_SUMMARY = 500;
@@ -61,17 +62,4 @@ async function* callTool<R>(call: ToolCall<R>): AsyncGenerator<AgentOutput, R, v
   }
   yield completed({ ok: true, summary });
   return result;
-}
-
-/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted, even if `work` is deaf to it. */
-async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work(), aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

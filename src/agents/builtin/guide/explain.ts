@@ -1,6 +1,8 @@
 import { closeCode, COMPONENT_BY_CODE, ERROR_CODES, type ErrorCode } from '@clarion/protocol';
 import { ALL_REASONS, CATALOGUE, type Reason, userText } from '../../../errors';
 import type { Part } from './answer';
+import { joined } from './library';
+import type { Section } from './markdown';
 
 const WHAT_FAILED: Record<ErrorCode, string> = {
   1002: 'Clarion could not establish who is calling, or the caller is not allowed to do this.',
@@ -35,16 +37,18 @@ If you run Clarion: \`/health/components\` shows whether the component is well, 
   return { text, sources: [PROTOCOL_ERRORS, LOOK_UP, ...reasons.slice(0, 3).map(pageOf)] };
 }
 
-export function explainReason(reason: Reason): Part {
+/** What a reason means; `page` is its page in docs/errors. */
+export function explainReason(reason: Reason, page: Section[]): Part {
   const { code, component, severity, message, reconnect, httpStatus } = CATALOGUE[reason];
   const { user_friendly_message, action_required } = userText(reason);
-  const text = `**\`${reason}\` is error ${code}, of the component ${component}.** ${message}.
+  const facts = `**\`${reason}\` is error ${code}, of the component ${component}.** ${message}.
 
 - Severity: ${severity}. HTTP status: ${httpStatus}. Close code: ${closeCode(code, reconnect)}.
 - Repeating: ${retrySentence(reason)}
-- What the user reads: ${user_friendly_message}
-- What to do: ${action_required}.`;
-  return { text, sources: [pageOf(reason), PROTOCOL_ERRORS] };
+- What the user reads: ${user_friendly_message} ${action_required}.`;
+  const chapters = page.filter(({ heading, title }) => heading !== title);
+  const texts = chapters.map(({ heading, blocks }) => `**${heading}**\n\n${joined(blocks)}`);
+  return { text: [facts, ...texts].join('\n\n'), sources: [pageOf(reason), PROTOCOL_ERRORS] };
 }
 
 export function explainUnknownCode(number: string): Part {
@@ -57,6 +61,7 @@ function retrySentence(reason: Reason): string {
   return retryAfterMs === null ? 'The same again fails again.' : `Worth a retry after ${retryAfterMs / 1000} s.`;
 }
 
-function pageOf(reason: Reason): string {
+/** The page of a reason, relative to the package root. */
+export function pageOf(reason: Reason): string {
   return `docs/errors/${reason}.md`;
 }

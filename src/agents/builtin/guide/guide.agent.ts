@@ -1,12 +1,17 @@
-import { isReason } from '../../../errors';
+import { isReason, type Reason } from '../../../errors';
 import { Agent, type AgentContext, type AgentOutput, type AgentRunner, type AgentStream } from '../../agent';
 import { compose, greeting, nothingFound, type Part, piecesOf, quote, tellHealth, tellStory } from './answer';
 import { HealthSummary, SupportCodeLookup } from './contracts';
-import { explainCode, explainReason, explainUnknownCode } from './explain';
+import { explainCode, explainReason, explainUnknownCode, pageOf } from './explain';
 import { Library } from './library';
 import { pointsBack, type Question, readQuestion, withEarlier } from './question';
 
 type Parts = AsyncGenerator<AgentOutput, Part[], void>;
+
+interface Explaining {
+  args: Record<string, string | number>;
+  explain: () => Part | Promise<Part>;
+}
 
 const MAX_NAMED = 5;
 const HISTORY = 10;
@@ -30,7 +35,7 @@ export class GuideAgent implements AgentRunner {
   private async *answer(ctx: AgentContext, question: Question): Parts {
     const parts: Part[] = [];
     for (const code of question.supportCodes.slice(0, MAX_NAMED)) parts.push(...(yield* this.lookUp(ctx, code)));
-    parts.push(...(yield* explain(ctx, question)));
+    parts.push(...(yield* this.explain(ctx, question)));
     if (question.asksHealth) parts.push(yield* this.askHealth(ctx));
     if (parts.length === 0 || question.asksAboutHealth) parts.push(...(yield* this.search(ctx, question.text)));
     return parts;
@@ -42,7 +47,25 @@ export class GuideAgent implements AgentRunner {
       found === null ? 'No failure of yours' : found.reason,
     );
     const reason = story?.reason ?? code.replace(/_[^_]*$/, '');
-    return [tellStory(code, story), ...(isReason(reason) ? [explainReason(reason)] : [])];
+    return [tellStory(code, story), ...(isReason(reason) ? [await this.explained(reason)] : [])];
+  }
+
+  /** Errors are explained from the catalogue; a reason says more than its code. */
+  private async *explain(ctx: AgentContext, { codes, reasons, unknownCodes }: Question): Parts {
+    const wanted: Explaining[] = [
+      ...reasons.map((reason) => ({ args: { reason }, explain: () => this.explained(reason) })),
+      ...codes.map((code) => ({ args: { code }, explain: () => explainCode(code) })),
+      ...unknownCodes.map((code) => ({ args: { code }, explain: () => explainUnknownCode(code) })),
+    ];
+    const parts: Part[] = [];
+    for (const { args, explain } of wanted.slice(0, MAX_NAMED)) {
+      parts.push(yield* ctx.tool('explain_error', args, explain, firstLine));
+    }
+    return parts;
+  }
+
+  private async explained(reason: Reason): Promise<Part> {
+    return explainReason(reason, await this.library.document(pageOf(reason)));
   }
 
   private async *askHealth(ctx: AgentContext): AsyncGenerator<AgentOutput, Part, void> {
@@ -76,44 +99,8 @@ async function understand(ctx: AgentContext): Promise<Question> {
   );
 }
 
-/** Errors are explained from the catalogue; a reason says more than its code. */
-async function* explain(ctx: AgentContext, { codes, reasons, unknownCodes }: Question): Parts {
-  const parts: Part[] = [];
-  for (const reason of reasons.slice(0, MAX_NAMED)) {
-    parts.push(
-      yield* ctx.tool(
-        'explain_error',
-        { reason },
-        () => explainReason(reason),
-        () => reason,
-      ),
-    );
-  }
-  for (const code of codes.slice(0, MAX_NAMED)) {
-    parts.push(
-      yield* ctx.tool(
-        'explain_error',
-        { code },
-        () => explainCode(code),
-        ({ text }) => firstLine(text),
-      ),
-    );
-  }
-  for (const code of unknownCodes.slice(0, MAX_NAMED)) {
-    parts.push(
-      yield* ctx.tool(
-        'explain_error',
-        { code },
-        () => explainUnknownCode(code),
-        () => 'Not a code of Clarion',
-      ),
-    );
-  }
-  return parts;
-}
-
-function firstLine(text: string): string {
-  return text.slice(0, text.indexOf('\n')).replaceAll('*', '');
+function firstLine({ text }: Part): string {
+  return text.slice(0, text.indexOf('\n')).replaceAll(/[*`]/g, '');
 }
 
 function thought({ greets, asksHealth, codes, reasons, supportCodes, unknownCodes }: Question): string {

@@ -20,6 +20,11 @@ interface Block {
   text: string;
 }
 
+interface Shelves {
+  sections: Section[];
+  index: MiniSearch<Block>;
+}
+
 interface Hit {
   section: Section;
   /** Of its best block. */
@@ -42,17 +47,18 @@ const MAX_PASSAGES = 3;
 const MAX_BLOCKS = { first: 4, other: 2 };
 /** The share of the best passage's score below which another is not quoted. */
 const WORTH = 0.6;
+const ERROR_PAGE_WEIGHT = 0.3;
 /** A section of at most so many characters is quoted whole. */
 const WHOLE_SECTION = 700;
 
 /** Full-text search in Clarion's own documents, read once, at the first question. */
 @Injectable()
 export class Library {
-  private index: Promise<MiniSearch<Block>> | null = null;
+  private shelves: Promise<Shelves> | null = null;
 
   /** The passages that answer `query`, best first; none where the documents do not speak of it. */
   async search(query: string): Promise<Passage[]> {
-    const index = await this.loaded();
+    const { index } = await this.loaded();
     const wanted = new Set(
       tokenize(query)
         .map(termOf)
@@ -70,26 +76,36 @@ export class Library {
       .map(passageOf);
   }
 
-  private async loaded(): Promise<MiniSearch<Block>> {
-    this.index ??= buildIndex();
+  /** The sections of one document; none where it does not exist. */
+  async document(path: string): Promise<Section[]> {
+    const { sections } = await this.loaded();
+    return sections.filter(({ source }) => source === path || source.startsWith(`${path}#`));
+  }
+
+  private async loaded(): Promise<Shelves> {
+    this.shelves ??= readShelves();
     try {
-      return await this.index;
+      return await this.shelves;
     } catch (error) {
-      this.index = null; // so that the next question reads again
+      this.shelves = null; // so that the next question reads again
       throw error;
     }
   }
 }
 
-async function buildIndex(): Promise<MiniSearch<Block>> {
+async function readShelves(): Promise<Shelves> {
+  const paths = (await Promise.all(SHELVES.map(documentsOn))).flat();
+  const sections = (await Promise.all(paths.map(read))).flat();
+  return { sections, index: indexOf(sections) };
+}
+
+function indexOf(sections: Section[]): MiniSearch<Block> {
   const index = new MiniSearch<Block>({
     fields: ['title', 'heading', 'text'],
     storeFields: ['section', 'text'],
     tokenize,
     processTerm: termOf,
   });
-  const paths = (await Promise.all(SHELVES.map(documentsOn))).flat();
-  const sections = (await Promise.all(paths.map(read))).flat();
   const blocks = sections.flatMap((section) =>
     section.blocks.map((text) => ({ section, title: section.title, heading: section.heading, text })),
   );
@@ -111,6 +127,8 @@ function hitsOf(index: MiniSearch<Block>, query: string): Hit[] {
   const hits = new Map<Section, Hit>();
   const results = index.search(query, {
     boost: { heading: 3, title: 2 },
+    // Many short pages of one form would bury the others; who names a reason gets its page anyway.
+    boostDocument: (_id, _term, stored) => (isErrorPage(stored?.section as Section) ? ERROR_PAGE_WEIGHT : 1),
     prefix: (term) => term.length >= 4,
     fuzzy: (term) => (term.length >= 7 ? 1 : false),
     weights: { prefix: 0.5, fuzzy: 0.2 },
@@ -126,7 +144,9 @@ function hitsOf(index: MiniSearch<Block>, query: string): Hit[] {
 }
 
 function passageOf({ section, blocks }: Hit, rank: number): Passage {
-  const { source, heading } = section;
+  const { source } = section;
+  // "What to do" stands on every error page.
+  const heading = isErrorPage(section) ? `${section.title}: ${section.heading}` : section.heading;
   const whole = joined(section.blocks);
   if (whole.length <= WHOLE_SECTION) return { source, heading, text: whole };
   const chosen = new Set(blocks.slice(0, rank === 0 ? MAX_BLOCKS.first : MAX_BLOCKS.other));
@@ -134,12 +154,17 @@ function passageOf({ section, blocks }: Hit, rank: number): Passage {
   return { source, heading, text: joined(shown) };
 }
 
+function isErrorPage({ source }: Section): boolean {
+  return source.startsWith('docs/errors/');
+}
+
 // A sentence that ends in a colon is nothing without what it announces.
 function announcedBy(previous: string | undefined, chosen: Set<string>): boolean {
   return previous !== undefined && previous.endsWith(':') && chosen.has(previous);
 }
 
-function joined(blocks: string[]): string {
+/** Blocks as the Markdown that they were. */
+export function joined(blocks: string[]): string {
   return blocks
     .map((block, at) => {
       const before = blocks[at - 1];
