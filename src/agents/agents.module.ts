@@ -4,6 +4,7 @@ import { ActiveRuns } from './active-runs';
 import { AgentRegistry } from './agent-registry';
 import { drillProvider } from './builtin/drill.agent';
 import { GuideAgent } from './builtin/guide/guide.agent';
+import { Library } from './builtin/guide/library';
 import { Checkpoints } from './checkpoints.service';
 import { Dispatcher } from './dispatcher.service';
 import { MessageIntake } from './message-intake.service';
@@ -20,7 +21,7 @@ import { SupervisorIndicator } from './supervisor.indicator';
 import { Supervisor } from './supervisor.service';
 import { Workers } from './workers.service';
 
-const AGENTS = [GuideAgent, drillProvider];
+const AGENTS = [Library, GuideAgent, drillProvider];
 
 /** The execution engine: accepts messages, advances their runs, and lets none be lost. */
 @Module({

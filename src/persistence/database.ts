@@ -11,6 +11,7 @@ export interface DatabaseOptions {
 }
 
 const PROBE_INTERVAL_MS = 200;
+const SERVER_FIRST_MS = 200;
 
 // int8 columns hold sequence numbers, which stay far below 2^53.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -67,7 +68,8 @@ export class Database implements Sql {
       max: poolSize,
       connectionTimeoutMillis: connectTimeoutMs,
       statement_timeout: statementTimeoutMs,
-      query_timeout: statementTimeoutMs,
+      // For a server that does not answer at all; one that does gets to say 57014 first.
+      query_timeout: statementTimeoutMs + SERVER_FIRST_MS,
       idle_in_transaction_session_timeout: 10_000,
       keepAlive: true,
       application_name: 'clarion',

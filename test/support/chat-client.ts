@@ -72,7 +72,7 @@ export class ChatClient {
   }
 
   of<T extends DurableEventType>(type: T): DurableEvent<T>[] {
-    return this.events.filter((event): event is DurableEvent<T> => event.type === type);
+    return this.events.filter((event) => event.type === type) as DurableEvent<T>[];
   }
 
   ephemeral<N extends keyof EphemeralEventMap>(name: N): EphemeralEventMap[N][] {

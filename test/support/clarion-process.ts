@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../../src/persistence/embedded/postmaster';
 
 const ROOT = resolve(__dirname, '../..');
 const START_LIMIT_MS = 30_000;
@@ -147,4 +148,10 @@ export class ClarionProcess {
   private wake(): void {
     for (const waiter of this.waiting) waiter();
   }
+}
+
+/** The process id of the PostgreSQL in a DATA_DIR. */
+async function postmasterPid(dataDir: string): Promise<number> {
+  const [pid] = (await readFile(join(dataDir, 'postgres/postmaster.pid'), 'utf8')).split('\n');
+  return Number(pid);
 }

@@ -1,0 +1,131 @@
+import { createTestDatabase, type TestDatabase } from '../../test/support/database';
+import { TcpProxy } from '../../test/support/tcp-proxy';
+import { Database } from './database';
+
+const OPTIONS = { poolSize: 4, connectTimeoutMs: 500, statementTimeoutMs: 500 };
+
+describe('Database', () => {
+  let real: TestDatabase;
+  let proxy: TcpProxy;
+  let database: Database;
+
+  beforeEach(async () => {
+    real = await createTestDatabase();
+    proxy = await TcpProxy.before(real.url);
+    database = new Database(OPTIONS);
+    database.connect(proxy.through(real.url));
+    database.markOpened();
+  });
+
+  afterEach(async () => {
+    proxy.heal();
+    await database.close();
+    await proxy.close();
+    await real.drop();
+  });
+
+  const threads = () => database.query<{ id: string }>('SELECT id FROM threads');
+  const insert = `INSERT INTO threads (id, user_id) VALUES (gen_random_uuid(), 'ann')`;
+  const returned = () => new Promise<void>((resolve) => database.onReady(resolve));
+
+  it('commits what a transaction did and tells of it only then', async () => {
+    const told: string[] = [];
+    await database.transaction(async (tx) => {
+      tx.afterCommit(() => told.push('committed'));
+      await tx.query(insert);
+      expect(told).toEqual([]);
+    });
+    expect(told).toEqual(['committed']);
+    expect(await threads()).toHaveLength(1);
+  });
+
+  it('leaves nothing of a transaction that fails, tells nobody, and keeps the connection', async () => {
+    const told: string[] = [];
+    const failing = database.transaction(async (tx) => {
+      tx.afterCommit(() => told.push('committed'));
+      await tx.query(insert);
+      throw new RangeError('ours');
+    });
+    await expect(failing).rejects.toThrow(RangeError);
+    expect(told).toEqual([]);
+    expect(await threads()).toEqual([]);
+    expect(database.ready).toBe(true);
+  });
+
+  it('keeps the SQLSTATE of what PostgreSQL refuses', async () => {
+    await expect(database.query('SELECT 1/0')).rejects.toMatchObject({ code: '22012' });
+    await expect(database.query('SELECT pg_sleep(5)')).rejects.toMatchObject({ code: '57014' });
+  });
+
+  it('reads several things as of one moment in a snapshot', async () => {
+    const counts = await database.snapshot(async (sql) => {
+      const before = await sql.query('SELECT id FROM threads');
+      await database.query(insert);
+      return [before.length, (await sql.query('SELECT id FROM threads')).length];
+    });
+    expect(counts).toEqual([0, 0]);
+    expect(await threads()).toHaveLength(1);
+  });
+
+  it('answers at once while the database refuses, and works again by itself', async () => {
+    const down = new Promise<unknown>((resolve) => database.onDown(resolve));
+    proxy.refuse();
+    await expect(threads()).rejects.toMatchObject({ reason: 'DATABASE_UNAVAILABLE' });
+    await down;
+    expect(database.ready).toBe(false);
+    await expect(threads()).rejects.toMatchObject({ reason: 'DATABASE_UNAVAILABLE' });
+    const back = returned();
+    proxy.heal();
+    await back;
+    expect(await threads()).toEqual([]);
+  });
+
+  it('gives up on a frozen database within its limits, and works again by itself', async () => {
+    await threads();
+    proxy.hang();
+    const started = performance.now();
+    await expect(threads()).rejects.toMatchObject({ reason: 'DATABASE_UNAVAILABLE' });
+    await expect(threads()).rejects.toMatchObject({ reason: 'DATABASE_UNAVAILABLE' });
+    expect(performance.now() - started).toBeLessThan(2_000);
+    const back = returned();
+    proxy.heal();
+    await back;
+    expect(await threads()).toEqual([]);
+  });
+
+  it('tells a full pool from a database that is away', async () => {
+    const release = Promise.withResolvers<void>();
+    const busy = Array.from({ length: OPTIONS.poolSize }, () => database.transaction(() => release.promise));
+    await expect(threads()).rejects.toMatchObject({ reason: 'DATABASE_CAPACITY' });
+    expect(database.ready).toBe(true);
+    release.resolve();
+    await Promise.all(busy);
+    expect(await threads()).toEqual([]);
+  });
+
+  it('survives the end of an idle connection', async () => {
+    await threads();
+    const admin = await createAdmin(real.url);
+    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clarion' AND datname = current_database()`);
+    await admin.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await Promise.any([threads(), threads()])).toEqual([]);
+  });
+
+  it('lets one process hold the lock, and the next one have it when that is gone', async () => {
+    const other = new Database(OPTIONS);
+    expect(await database.acquireExclusive(proxy.through(real.url))).toBe(true);
+    const waiting = other.acquireExclusive(real.url);
+    proxy.cut();
+    expect(await waiting).toBe(true);
+    expect(other.exclusive).toBe(true);
+    await other.close();
+  });
+});
+
+async function createAdmin(url: string): Promise<Database> {
+  const admin = new Database({ ...OPTIONS, poolSize: 2 });
+  admin.connect(url);
+  await admin.query(`SET application_name = 'admin'`);
+  return admin;
+}
