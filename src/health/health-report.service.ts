@@ -42,9 +42,14 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
    * @param admin whether the caller's token has the scope `admin`; `HEALTH_DETAILS` says what that lets them see
    */
   report(admin: boolean): ComponentReport {
-    const { details } = this.config.health;
     const report = componentReport(this.details());
-    return details === 'always' || (details === 'admin' && admin) ? report : wordsOnly(report);
+    return this.shows(admin) ? report : wordsOnly(report);
+  }
+
+  /** One component of that report. */
+  component(name: ComponentName, admin: boolean): ComponentDetail {
+    const detail = this.detail(name);
+    return this.shows(admin) ? detail : { status: detail.status };
   }
 
   async summary(): Promise<HealthWords> {
@@ -55,6 +60,11 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
   /** True from the moment on when everything that a start has to bring up has been up. */
   get started(): boolean {
     return STARTUP_COMPONENTS.every((name) => this.monitors.get(name)?.cameUp ?? true);
+  }
+
+  private shows(admin: boolean): boolean {
+    const { details } = this.config.health;
+    return details === 'always' || (details === 'admin' && admin);
   }
 
   private details(): Record<ComponentName, ComponentDetail> {

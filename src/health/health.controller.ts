@@ -1,4 +1,4 @@
-import type { ComponentDetail, ComponentReport } from '@clarion/protocol';
+import { COMPONENT_NAMES, type ComponentDetail, type ComponentReport } from '@clarion/protocol';
 import { Controller, Get, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
 import { HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
 import type { Request, Response } from 'express';
@@ -76,11 +76,9 @@ export class HealthController {
 
   @Get('components/:name')
   async component(@Req() request: Request, @Param('name') name: string): Promise<ComponentDetail> {
-    const { component_details: details } = this.health.report(await this.visibility.isAdmin(request));
-    const detail = new Map<string, ComponentDetail>(Object.entries(details)).get(name);
-    if (detail === undefined)
-      throw ComponentError.messageHandler('HTTP_NOT_FOUND', { details: { path: request.path } });
-    return detail;
+    const known = COMPONENT_NAMES.find((component) => component === name);
+    if (known === undefined) throw ComponentError.messageHandler('HTTP_NOT_FOUND', { details: { path: request.path } });
+    return this.health.component(known, await this.visibility.isAdmin(request));
   }
 
   private check(checks: readonly Check[]): Promise<HealthCheckResult> {

@@ -1,4 +1,4 @@
-import type { ComponentDetail, ComponentName } from '@clarion/protocol';
+import { COMPONENT_NAMES, type ComponentDetail, type ComponentName } from '@clarion/protocol';
 import { Injectable } from '@nestjs/common';
 import { HealthReport, STARTUP_COMPONENTS } from './health-report.service';
 import { DrainState } from './drain-state';
@@ -21,8 +21,7 @@ export class Probes {
   ) {}
 
   all(admin: boolean): Check[] {
-    const { component_details: details } = this.health.report(admin);
-    return Object.entries(details).map(([name, detail]) => ({ name, detail }));
+    return this.components(COMPONENT_NAMES, admin);
   }
 
   ready(admin: boolean, excluded: readonly string[]): Check[] {
@@ -41,7 +40,7 @@ export class Probes {
   }
 
   private components(names: readonly ComponentName[], admin: boolean): Check[] {
-    return this.all(admin).filter(({ name }) => (names as readonly string[]).includes(name));
+    return names.map((name) => ({ name, detail: this.health.component(name, admin) }));
   }
 }
 
