@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Injectable, Module } from '@nestjs/common';
-import { AdminModule } from './admin';
+import { AdminModule, type BoardQueue, QueueDirectory } from './admin';
 import { AgentsModule, HealthSummary, RunQueue, SupportCodeLookup, type SupportCodeStory } from './agents';
 import { AuthModule } from './auth';
 import { type AppConfig, ConfigModule } from './config';
@@ -8,7 +8,7 @@ import { GatewayModule, HealthSnapshot } from './gateway';
 import { HealthModule, HealthReport } from './health';
 import { MailboxModule, MailboxNotifications } from './mailbox';
 import { NotificationSink, PersistenceModule, PostgresFailureRecordStore } from './persistence';
-import { BullRunQueue, QueuesModule } from './queues';
+import { BullRunQueue, QueueHost, QueuesModule } from './queues';
 import { type Logger, TelemetryModule } from './telemetry';
 
 /** A user's own failures, for the guide. */
@@ -25,6 +25,19 @@ class OwnFailures extends SupportCodeLookup {
   }
 }
 
+/** The queues as Bull Board shows them. */
+@Injectable()
+class HostedQueues extends QueueDirectory {
+  constructor(private readonly host: QueueHost) {
+    super();
+  }
+
+  override all(): readonly BoardQueue[] {
+    // Bull Board's types know BullMQ on Redis alone; what it calls is the same on PostgreSQL.
+    return this.host.all() as unknown as readonly BoardQueue[];
+  }
+}
+
 /** Binds the contracts that lower rooms own to the upper rooms that implement them. */
 @Global()
 @Module({
@@ -36,8 +49,17 @@ class OwnFailures extends SupportCodeLookup {
     { provide: HealthSnapshot, useExisting: HealthReport },
     { provide: HealthSummary, useExisting: HealthReport },
     { provide: SupportCodeLookup, useClass: OwnFailures },
+    { provide: QueueDirectory, useClass: HostedQueues },
   ],
-  exports: [FailureRecordStore, NotificationSink, RunQueue, HealthSnapshot, HealthSummary, SupportCodeLookup],
+  exports: [
+    FailureRecordStore,
+    NotificationSink,
+    RunQueue,
+    HealthSnapshot,
+    HealthSummary,
+    SupportCodeLookup,
+    QueueDirectory,
+  ],
 })
 class WiringModule {}
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Logger } from 'nestjs-pino';
+import { Logger, PinoLogger } from 'nestjs-pino';
 import { mountBullBoard } from './admin';
 import { Supervisor } from './agents';
 import { AppModule } from './app.module';
@@ -13,7 +13,7 @@ import { Connections, SocketIoAdapter } from './gateway';
 import { DrainState } from './health';
 import { PersistenceLifecycle } from './persistence';
 import { QueuesLifecycle } from './queues';
-import { createLogger, type Logger as Pino } from './telemetry';
+import { createLogger, httpLogging, type Logger as Pino } from './telemetry';
 
 /** A running process of Clarion. */
 export interface RunningClarion {
@@ -35,10 +35,9 @@ export async function startClarion(
 ): Promise<RunningClarion> {
   makeDataDir(config.server.dataDir);
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, logger), {
-    bufferLogs: true,
+    logger: new Logger(new PinoLogger(httpLogging(logger)), {}),
     abortOnError: false,
   });
-  app.useLogger(app.get(Logger));
   app.useWebSocketAdapter(new SocketIoAdapter(app, config));
   mountBullBoard(app);
   let stopping: Promise<void> | null = null;

@@ -64,7 +64,7 @@ class Ending {
 
   /** The start was refused: says why and what to do. */
   reportRefusal(error: unknown): void {
-    const refusal = classify(error, 'Dependencies');
+    const refusal = classify(error, 'Internal');
     const { code, page } = { code: refusal.definition.code, page: `docs/errors/${refusal.reason}.md` };
     this.logger.fatal({ err: error, reason: refusal.reason, details: refusal.details }, 'Clarion did not start');
     process.stderr.write(

@@ -2,9 +2,7 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ActiveRuns } from './active-runs';
 import { AgentRegistry } from './agent-registry';
-import { drillProvider } from './builtin/drill.agent';
-import { GuideAgent } from './builtin/guide/guide.agent';
-import { Library } from './builtin/guide/library';
+import { BUILTIN_AGENTS } from './builtin';
 import { Checkpoints } from './checkpoints.service';
 import { Dispatcher } from './dispatcher.service';
 import { MessageIntake } from './message-intake.service';
@@ -21,13 +19,11 @@ import { SupervisorIndicator } from './supervisor.indicator';
 import { Supervisor } from './supervisor.service';
 import { Workers } from './workers.service';
 
-const AGENTS = [Library, GuideAgent, drillProvider];
-
 /** The execution engine: accepts messages, advances their runs, and lets none be lost. */
 @Module({
   imports: [DiscoveryModule],
   providers: [
-    ...AGENTS,
+    ...BUILTIN_AGENTS,
     ActiveRuns,
     AgentRegistry,
     Checkpoints,

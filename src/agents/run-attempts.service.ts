@@ -81,16 +81,14 @@ export class RunAttempts {
 
   /** Lets the agent run its `finally` blocks, without waiting for one that never comes to them. */
   private abandon(run: Run, stream: AsyncGenerator): void {
-    stream
-      .return(undefined)
-      .catch((error: unknown) =>
-        this.reporter.report(error, {
-          operation: 'run.abandon',
-          component: 'AgentSupervisor',
-          run_id: run.id,
-          user_id: run.user_id,
-        }),
-      );
+    stream.return(undefined).catch((error: unknown) =>
+      this.reporter.report(error, {
+        operation: 'run.abandon',
+        component: 'AgentSupervisor',
+        run_id: run.id,
+        user_id: run.user_id,
+      }),
+    );
   }
 
   private async conclude(run: Run, active: ActiveRun, writer: RunWriter, error: unknown): Promise<void> {

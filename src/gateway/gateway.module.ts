@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AgentsModule } from '../agents';
 import { BridgeIndicator } from './bridge.indicator';
 import { ChatGateway } from './chat.gateway';
 import { ClientRequests } from './client-requests.service';
@@ -7,11 +8,13 @@ import { ConnectionStores } from './connection-stores.service';
 import { Connections } from './connections.service';
 import { FactoryIndicator } from './factory.indicator';
 import { HandlerIndicator } from './handler.indicator';
-import { HandshakeService, MailboxReader } from './handshake.service';
+import { HandshakeService } from './handshake.service';
+import { MailboxReader } from './mailbox-reader.service';
 import { RequestDispatcher } from './request-dispatcher.service';
 
 /** The Socket.IO edge. */
 @Module({
+  imports: [AgentsModule],
   providers: [
     BridgeIndicator,
     ChatGateway,

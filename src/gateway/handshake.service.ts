@@ -1,19 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import type { RunView } from '@clarion/protocol';
+import type { AcceptedHandshake } from '@clarion/protocol';
 import { handshakeAuthSchema } from '@clarion/protocol/schemas';
-import type { z } from 'zod';
-import { RunStore } from '../agents';
 import { TokenVerifier, type Principal } from '../auth';
 import { ComponentError } from '../errors';
-import { MailboxStore, PositionsStore, UserBus, type ResumePoint } from '../mailbox';
-import { Database } from '../persistence';
+import { UserBus } from '../mailbox';
 import { ConnectionGate } from './connection-gate.service';
+import { MailboxReader } from './mailbox-reader.service';
 import { parse } from './parse';
 import { guardPayload } from './payload-guard';
 import { Inbox, type Admission, type ClientSocket, type ConnectionOptions } from './session';
 import type { StageClock } from './stage-clock';
-
-type Handshake = z.output<typeof handshakeAuthSchema>;
 
 const TOKEN_PARAMETERS = ['token', 'access_token', 'auth', 'authorization', 'jwt'];
 const DEFAULT_LOCALE = 'en';
@@ -59,7 +55,7 @@ export class HandshakeService {
   private async verifyToken(
     socket: ClientSocket,
     signal: AbortSignal,
-  ): Promise<{ principal: Principal; handshake: Handshake }> {
+  ): Promise<{ principal: Principal; handshake: AcceptedHandshake }> {
     const { query, auth } = socket.handshake;
     if (TOKEN_PARAMETERS.some((name) => query[name] !== undefined))
       throw ComponentError.authentication('AUTH_TOKEN_IN_URL');
@@ -69,31 +65,7 @@ export class HandshakeService {
   }
 }
 
-/** What a connecting device resumes from: its place in the mailbox and the user's runs, as of one and the same moment. */
-@Injectable()
-export class MailboxReader {
-  constructor(
-    private readonly database: Database,
-    private readonly mailbox: MailboxStore,
-    private readonly positions: PositionsStore,
-    private readonly runs: RunStore,
-  ) {}
-
-  async read(userId: string, { device_id, cursor }: Handshake): Promise<{ resume: ResumePoint; runs: RunView[] }> {
-    await this.mailbox.open(userId);
-    const found = await this.database.snapshot(async (sql) => ({
-      resume: await this.positions.resume(sql, userId, device_id, cursor ?? null),
-      runs: await this.runs.activeViews(sql, userId),
-    }));
-    const { resume } = found;
-    // A cursor counts as an acknowledgement; a device that is new gets its position.
-    if (resume.resume === 'cursor' || resume.resume === 'new')
-      await this.positions.advance(userId, device_id, resume.from_seq);
-    return found;
-  }
-}
-
-function optionsOf(socket: ClientSocket, { device_id, ack, locale }: Handshake): ConnectionOptions {
+function optionsOf(socket: ClientSocket, { device_id, ack, locale }: AcceptedHandshake): ConnectionOptions {
   return { device_id, ack, locale: locale ?? DEFAULT_LOCALE, source: socket.handshake.address };
 }
 

@@ -225,7 +225,7 @@ describe('the engine', () => {
     it('another takes its run over from the start, and the dead one writes nothing more', async () => {
       const ghost = await another();
       engine.queue.delivering = false;
-      const { run_id } = await ghost.drill('ann', 'm1', { tokens: 40, per_second: 40, think: 1 });
+      const { run_id } = await ghost.drill('ann', 'm1', { tokens: 200, per_second: 60, think: 1 });
       while ((await ghost.events('ann')).length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
       // The ghost's process goes on, but nobody hears its heartbeat.
       jest.spyOn(ghost.app.get(Workers) as unknown as { beat(): Promise<void> }, 'beat').mockResolvedValue(undefined);
@@ -235,7 +235,7 @@ describe('the engine', () => {
       const end = await engine.ended('ann', run_id);
       await ghost.queue.idle();
       const events = await engine.events('ann');
-      expect(end).toMatchObject({ type: 'agent_completed', attempt: 2, data: { content: drillWords(40) } });
+      expect(end).toMatchObject({ type: 'agent_completed', attempt: 2, data: { content: drillWords(200) } });
       expect(events.filter(({ type }) => type === 'agent_recovering')).toMatchObject([
         { attempt: 2, data: { keep_index: 0, error: { code: 1008, reason: 'WORKER_LOST' } } },
       ]);
