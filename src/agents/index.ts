@@ -1,6 +1,3 @@
-export { ActiveRuns } from './active-runs';
-export { Agent, type AgentContext, type AgentOutput, type AgentRunner, type AgentStream } from './agent';
-export { AgentRegistry } from './agent-registry';
 export { AgentsModule } from './agents.module';
 export { HealthSummary, SupportCodeLookup, type HealthWords, type SupportCodeStory } from './builtin/guide/contracts';
 export { MessageIntake } from './message-intake.service';

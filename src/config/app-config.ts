@@ -44,6 +44,6 @@ export class AppConfig {
 }
 
 /** Without a configured issuer Clarion issues tokens itself, never in production. */
-export function usesDevelopmentIssuer(sections: Sections): boolean {
+function usesDevelopmentIssuer(sections: Sections): boolean {
   return sections.auth.jwtSecret === undefined && sections.server.nodeEnv !== 'production';
 }

@@ -11,4 +11,3 @@ export { FailureRecordStore, type FailureFilter, type FailureRecord } from './fa
 export { FailureReporter, type Failure, type FailureContext } from './failure-reporter';
 export { ErrorsHttpModule } from './http/errors-http.module';
 export { PeriodicLoop } from './periodic-loop';
-export { FailureSpool } from './spool';

@@ -115,7 +115,7 @@ export class MailboxStore {
 }
 
 /** 16 random characters of A-Za-z0-9, as PROTOCOL.md asks of an epoch. */
-export function newEpoch(): string {
+function newEpoch(): string {
   return randomBytes(8).toString('hex');
 }
 

@@ -106,7 +106,9 @@ describe('Database', () => {
   it('survives the end of an idle connection', async () => {
     await threads();
     const admin = await createAdmin(real.url);
-    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clarion' AND datname = current_database()`);
+    await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clarion' AND datname = current_database()`,
+    );
     await admin.close();
     await new Promise((resolve) => setImmediate(resolve));
     expect(await Promise.any([threads(), threads()])).toEqual([]);

@@ -227,7 +227,7 @@ async function rolledBack(client: PoolClient, error: unknown): Promise<boolean> 
 }
 
 /** True when the connection or the server went away, not the statement: SQLSTATE classes 08 and 57P, or no SQLSTATE at all. */
-export function isConnectionFailure(error: unknown): boolean {
+function isConnectionFailure(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(08|57P)/.test(error.code ?? '');
   return error instanceof ComponentError && error.reason === 'DATABASE_UNAVAILABLE';
 }

@@ -1,7 +1,7 @@
-export { Database, isConnectionFailure } from './database';
+export { Database } from './database';
 export { PostgresFailureRecordStore } from './failure-record.store';
 export { EmbeddedPostgres } from './embedded';
-export { hasPendingMigrations, migrate, schemaDifference } from './migrate';
+export { migrate, schemaDifference } from './migrate';
 export { NotificationSink } from './notification-sink';
 export { PersistenceLifecycle } from './persistence-lifecycle.service';
 export { PersistenceModule } from './persistence.module';

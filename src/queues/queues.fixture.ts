@@ -7,7 +7,7 @@ import { QueueHost } from './queue-host';
 import { QueueMetrics } from './queue-metrics';
 
 /** Remembers what it is told; support codes are `<REASON>_<count>`. */
-export class RecordingReporter extends FailureReporter {
+class RecordingReporter extends FailureReporter {
   readonly reported: (FailureContext & { reason: string; error: ComponentError })[] = [];
 
   override async report(thrown: unknown, context: FailureContext): Promise<Failure> {

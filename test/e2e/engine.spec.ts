@@ -33,7 +33,10 @@ describe('the engine', () => {
 
   describe('accepting a message', () => {
     it('commits message, run and events together, and runs to one end with the exact text', async () => {
-      const { run_id, thread_id, message_id, duplicate } = await engine.drill('ann', 'm1', { tokens: 30, per_second: 0 });
+      const { run_id, thread_id, message_id, duplicate } = await engine.drill('ann', 'm1', {
+        tokens: 30,
+        per_second: 0,
+      });
       expect(duplicate).toBe(false);
       const end = await engine.ended('ann', run_id);
       expect(end).toMatchObject({ type: 'agent_completed', data: { content: drillWords(30) } });
@@ -62,12 +65,16 @@ describe('the engine', () => {
       const { thread_id } = await engine.drill('ann', 'm1', { tokens: 1 });
       const missing = '01940000-0000-7000-8000-000000000000';
       for (const id of [thread_id, missing]) {
-        await expect(engine.drill('bob', 'm2', { tokens: 1 }, { thread_id: id })).rejects.toMatchObject({ reason: 'THREAD_NOT_FOUND' });
+        await expect(engine.drill('bob', 'm2', { tokens: 1 }, { thread_id: id })).rejects.toMatchObject({
+          reason: 'THREAD_NOT_FOUND',
+        });
       }
     });
 
     it('leaves nothing behind when it is refused', async () => {
-      await expect(engine.intake.accept('ann', { client_message_id: 'm', content: 'x', agent: 'nobody' })).rejects.toMatchObject({
+      await expect(
+        engine.intake.accept('ann', { client_message_id: 'm', content: 'x', agent: 'nobody' }),
+      ).rejects.toMatchObject({
         reason: 'AGENT_UNKNOWN',
       });
       expect(await engine.events('ann')).toEqual([]);
@@ -81,10 +88,13 @@ describe('the engine', () => {
     it('go one at a time, in the order of their messages', async () => {
       const first = await engine.drill('ann', 'm1', { tokens: 20, per_second: 200 });
       const rest = [];
-      for (const id of ['m2', 'm3']) rest.push(await engine.drill('ann', id, { tokens: 3 }, { thread_id: first.thread_id }));
+      for (const id of ['m2', 'm3'])
+        rest.push(await engine.drill('ann', id, { tokens: 3 }, { thread_id: first.thread_id }));
       await engine.ended('ann', rest[1]?.run_id ?? '');
       const events = await engine.events('ann');
-      const order = events.filter(({ type }) => type === 'agent_started' || type === 'agent_completed').map(({ run_id }) => run_id);
+      const order = events
+        .filter(({ type }) => type === 'agent_started' || type === 'agent_completed')
+        .map(({ run_id }) => run_id);
       expect(order).toEqual([first, ...rest].flatMap(({ run_id }) => [run_id, run_id]));
       expect(events.filter(({ type }) => type === 'run_queued').map(({ data }) => data)).toMatchObject([
         { position: 0 },
@@ -96,7 +106,9 @@ describe('the engine', () => {
     it('are refused with `reject`, and cancelled with `interrupt` in the transaction that accepts the next', async () => {
       const first = await engine.drill('ann', 'm1', hang);
       const more = { thread_id: first.thread_id };
-      await expect(engine.drill('ann', 'm2', hang, { ...more, overlap: 'reject' })).rejects.toMatchObject({ reason: 'RUN_CONFLICT' });
+      await expect(engine.drill('ann', 'm2', hang, { ...more, overlap: 'reject' })).rejects.toMatchObject({
+        reason: 'RUN_CONFLICT',
+      });
       const second = await engine.drill('ann', 'm3', { tokens: 2 }, { ...more, overlap: 'interrupt' });
       await engine.ended('ann', second.run_id);
       const events = await engine.events('ann');
@@ -108,7 +120,6 @@ describe('the engine', () => {
     it('are limited in number', async () => {
       const limited = await another({ QUEUED_RUNS_PER_THREAD: '2' });
       const first = await limited.drill('eve', 'm1', hang);
-      await limited.queue.idle;
       const more = { thread_id: first.thread_id };
       let refused: unknown = null;
       for (const id of ['m2', 'm3', 'm4', 'm5']) {
@@ -166,7 +177,10 @@ describe('the engine', () => {
       const ending = engine.app.get(RunEnding);
       for (let round = 0; round < 15; round += 1) {
         const { run_id } = await engine.drill('ann', `r${round}`, { tokens: 3, per_second: 0 });
-        await Promise.all([engine.ended('ann', run_id), new Promise((resolve) => setTimeout(resolve, round)).then(() => ending.cancel('ann', run_id))]);
+        await Promise.all([
+          engine.ended('ann', run_id),
+          new Promise((resolve) => setTimeout(resolve, round)).then(() => ending.cancel('ann', run_id)),
+        ]);
         await engine.queue.idle();
         expect(terminalsOf(await engine.events('ann'), run_id)).toHaveLength(1);
       }
@@ -180,7 +194,11 @@ describe('the engine', () => {
 
   describe('failing', () => {
     it('ends with the code, a support code, and what had been written', async () => {
-      const { run_id } = await engine.drill('ann', 'm1', { tokens: 9, per_second: 0, fail: { kind: 'throw', at_token: 4 } });
+      const { run_id } = await engine.drill('ann', 'm1', {
+        tokens: 9,
+        per_second: 0,
+        fail: { kind: 'throw', at_token: 4 },
+      });
       const end = await engine.ended('ann', run_id);
       expect(end).toMatchObject({
         type: 'agent_failed',
@@ -194,7 +212,10 @@ describe('the engine', () => {
       const end = await impatient.ended('ann', run_id);
       expect(end).toMatchObject({
         type: 'agent_failed',
-        data: { content: drillWords(2), error: { reason: 'AGENT_TIMEOUT', details: { clock: 'total', timeout_ms: 200 } } },
+        data: {
+          content: drillWords(2),
+          error: { reason: 'AGENT_TIMEOUT', details: { clock: 'total', timeout_ms: 200 } },
+        },
       });
     });
 
@@ -202,8 +223,10 @@ describe('the engine', () => {
       const { run_id } = await engine.drill('ann', 'm1', { tools: 1, fail: { kind: 'tool' } });
       const end = await engine.ended('ann', run_id);
       expect(end).toMatchObject({ type: 'agent_failed', data: { error: { code: 1008, reason: 'AGENT_TOOL_FAILED' } } });
-      const failed = (await engine.events('ann')).filter(({ type, data }) => type === 'tool_completed' && !(data as { ok: boolean }).ok);
-      const { error } = (end.data as { error: { support_code: string } });
+      const failed = (await engine.events('ann')).filter(
+        ({ type, data }) => type === 'tool_completed' && !(data as { ok: boolean }).ok,
+      );
+      const { error } = end.data as { error: { support_code: string } };
       expect(failed).toMatchObject([{ data: { error: { support_code: error.support_code } } }]);
     });
 
@@ -257,10 +280,10 @@ describe('the engine', () => {
     it('a run leased here that nobody advances is taken up again', async () => {
       engine.queue.delivering = false;
       const { run_id } = await engine.drill('ann', 'm1', { tokens: 1 });
-      await engine.database.query(`UPDATE runs SET status = 'running', attempt = 1, worker_id = $2, dispatched_at = now() WHERE id = $1`, [
-        run_id,
-        engine.app.get(Workers).id,
-      ]);
+      await engine.database.query(
+        `UPDATE runs SET status = 'running', attempt = 1, worker_id = $2, dispatched_at = now() WHERE id = $1`,
+        [run_id, engine.app.get(Workers).id],
+      );
       engine.queue.delivering = true;
       expect(await engine.ended('ann', run_id)).toMatchObject({ type: 'agent_completed', attempt: 2 });
     });
@@ -270,7 +293,10 @@ describe('the engine', () => {
     const impatient = await another({ RUN_QUEUE_TIMEOUT_MS: '1000' });
     for (const { queue } of [engine, impatient]) queue.delivering = false;
     const { run_id } = await impatient.drill('ann', 'm1', { tokens: 1 });
-    expect(await impatient.ended('ann', run_id)).toMatchObject({ type: 'agent_failed', data: { error: { reason: 'RUN_QUEUE_TIMEOUT' } } });
+    expect(await impatient.ended('ann', run_id)).toMatchObject({
+      type: 'agent_failed',
+      data: { error: { reason: 'RUN_QUEUE_TIMEOUT' } },
+    });
   });
 
   it('does nothing for a wake-up that comes twice or late', async () => {

@@ -60,7 +60,12 @@ export class Engine {
   ) {}
 
   static async start(url: string, options: { env?: Record<string, string>; agents?: Type[] } = {}): Promise<Engine> {
-    const config = loadConfig({ DRILL_AGENT: '1', DATA_DIR: `/tmp/clarion-engine-${process.pid}`, LOG_LEVEL: 'silent', ...options.env });
+    const config = loadConfig({
+      DRILL_AGENT: '1',
+      DATA_DIR: `/tmp/clarion-engine-${process.pid}`,
+      LOG_LEVEL: 'silent',
+      ...options.env,
+    });
     const queue = new DirectRunQueue();
     @Global()
     @Module({
@@ -69,7 +74,10 @@ export class Engine {
         { provide: FailureRecordStore, useExisting: PostgresFailureRecordStore },
         { provide: NotificationSink, useExisting: MailboxNotifications },
         { provide: RunQueue, useValue: queue },
-        { provide: HealthSummary, useValue: { summary: () => Promise.resolve({ status: 'healthy', failed: [], degraded: [] }) } },
+        {
+          provide: HealthSummary,
+          useValue: { summary: () => Promise.resolve({ status: 'healthy', failed: [], degraded: [] }) },
+        },
         { provide: SupportCodeLookup, useValue: { find: () => Promise.resolve(null) } },
       ],
       exports: [FailureRecordStore, NotificationSink, RunQueue, HealthSummary, SupportCodeLookup],
@@ -106,7 +114,12 @@ export class Engine {
 
   /** Sends a message to `drill`. */
   drill(user: string, id: string, request: object, more: object = {}) {
-    return this.intake.accept(user, { client_message_id: id, content: JSON.stringify(request), agent: 'drill', ...more });
+    return this.intake.accept(user, {
+      client_message_id: id,
+      content: JSON.stringify(request),
+      agent: 'drill',
+      ...more,
+    });
   }
 
   events(user: string): Promise<DurableEvent[]> {
@@ -120,7 +133,9 @@ export class Engine {
       const end = events.find((event) => event.run_id === runId && TERMINAL_EVENTS.has(event.type));
       if (end) found.resolve(end);
     };
-    const unsubscribe = this.app.get(UserBus).subscribe(user, (signal) => signal.kind === 'events' && look(signal.events));
+    const unsubscribe = this.app
+      .get(UserBus)
+      .subscribe(user, (signal) => signal.kind === 'events' && look(signal.events));
     look(await this.events(user));
     const end = await found.promise;
     unsubscribe();

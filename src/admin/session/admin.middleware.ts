@@ -2,7 +2,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { ComponentError } from '../../errors';
 import type { AdminAccess } from './admin-access';
 
-export const SIGN_IN_PATH = '/admin/session';
+const SIGN_IN_PATH = '/admin/session';
 
 /**
  * `AdminGuard` for what is no controller: `app.use('/admin/queues', adminMiddleware(access), board)`. Someone who opens a

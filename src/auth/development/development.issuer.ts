@@ -5,7 +5,7 @@ import { assertSubject } from '../claims';
 import { ADMIN_SCOPE } from '../principal';
 import { DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, developmentSecret } from './development-secret';
 
-export const DEFAULT_TTL_SECONDS = 3600;
+const DEFAULT_TTL_SECONDS = 3600;
 
 export interface TokenRequest {
   readonly user: string;

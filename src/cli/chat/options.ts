@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type AppConfig, loadConfigFromProcess } from '../../config';
 
-export const USAGE = `Usage: npm run chat -- ["question"] [--url http://127.0.0.1:3000] [--user me] [--agent guide] [--token <token>]
+const USAGE = `Usage: npm run chat -- ["question"] [--url http://127.0.0.1:3000] [--user me] [--agent guide] [--token <token>]
 Without a question it opens a conversation.`;
 
 export interface ChatOptions {

@@ -20,7 +20,7 @@ export async function checkCatalogue(): Promise<string[]> {
 }
 
 /** The line that begins each page, so that none drifts from the catalogue. */
-export function factsLine(reason: Reason): string {
+function factsLine(reason: Reason): string {
   const { code, component, severity, retryable, retryAfterMs } = CATALOGUE[reason];
   const retry = retryable ? `retryable after ${retryAfterMs ?? 0} ms` : 'not retryable';
   return `Code ${code} · ${component} · ${severity} · ${retry}`;

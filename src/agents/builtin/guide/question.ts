@@ -35,7 +35,7 @@ export function withEarlier(question: Question, earlier: readonly string[]): Que
   return before === undefined ? question : { ...question, codes: before.codes, reasons: before.reasons };
 }
 
-export function namesFailure({ codes, reasons, supportCodes, unknownCodes }: Question): boolean {
+function namesFailure({ codes, reasons, supportCodes, unknownCodes }: Question): boolean {
   return codes.length + reasons.length + supportCodes.length + unknownCodes.length > 0;
 }
 
