@@ -27,7 +27,11 @@ export function browserIsHere(): boolean {
 /** A fresh browser profile for `work`. */
 export async function withBrowser<T>(work: (browser: BrowserContext) => Promise<T>): Promise<T> {
   const profile = await mkdtemp(join(tmpdir(), 'clarion-browser-'));
-  const browser = await chromium.launchPersistentContext(profile, { executablePath: EXECUTABLE, args: ARGUMENTS, headless: true });
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: EXECUTABLE,
+    args: ARGUMENTS,
+    headless: true,
+  });
   try {
     return await work(browser);
   } finally {
