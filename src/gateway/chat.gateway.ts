@@ -44,7 +44,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
     const clock = new StageClock();
     try {
       socket.data.admission = await this.withinTime(socket, clock);
-      this.logger.debug(
+      this.logger.log(
         { user_id: socket.data.admission.principal.user_id, stages_ms: clock.durations },
         'Admitted a connection',
       );
@@ -81,7 +81,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
       source: address,
       ...(typeof locale === 'string' ? { locale: locale.slice(0, 64) } : {}),
     });
-    this.logger.debug(
+    this.logger.log(
       { stage: clock.current, stages_ms: clock.durations, support_code: failure.support_code },
       'Refused a connection',
     );

@@ -9,10 +9,16 @@ import type {
   RequestPayload,
 } from '@clarion/protocol';
 import { AnswerAssembler, DURABLE_EVENT_TYPES, TERMINAL_EVENTS } from '@clarion/protocol';
-import { durableEventSchema, ephemeralEventSchemas } from '@clarion/protocol/schemas';
+import {
+  ackFailureSchema,
+  durableEventSchema,
+  ephemeralEventSchemas,
+  requestResultSchemas,
+} from '@clarion/protocol/schemas';
 import { io, type Socket } from 'socket.io-client';
 
 const LIMIT_MS = 20_000;
+const ACK_PACKET = 3;
 
 type Received = { name: string; payload: unknown };
 
@@ -32,8 +38,12 @@ export class ChatClient {
   readonly answers = new AnswerAssembler();
   readonly schemaProblems: string[] = [];
   private readonly waiting = new Set<() => void>();
+  private readonly acknowledged = new Set<number>();
 
   private constructor(readonly socket: Socket) {
+    socket.io.on('packet', (packet: { type: number; id?: number }) => {
+      if (packet.type === ACK_PACKET) this.checkOnce(packet.id ?? -1);
+    });
     socket.onAny((name: string, payload: unknown) => {
       this.received.push({ name, payload });
       this.check(name, payload);
@@ -84,8 +94,10 @@ export class ChatClient {
   }
 
   /** Any event with any payload; the acknowledgement. */
-  raw(name: string, ...payload: unknown[]): Promise<Ack> {
-    return this.socket.timeout(LIMIT_MS).emitWithAck(name, ...payload) as Promise<Ack>;
+  async raw(name: string, ...payload: unknown[]): Promise<Ack> {
+    const answer = (await this.socket.timeout(LIMIT_MS).emitWithAck(name, ...payload)) as Ack;
+    this.checkAnswer(name, answer);
+    return answer;
   }
 
   /** Sends a message and expects it to be accepted. */
@@ -143,6 +155,17 @@ export class ChatClient {
       name in ephemeralEventSchemas ? ephemeralEventSchemas[name as keyof EphemeralEventMap] : durableEventSchema;
     const result = schema.safeParse(payload);
     if (!result.success) this.schemaProblems.push(`${name}: ${result.error.message}`);
+  }
+
+  private checkAnswer(name: string, answer: Ack): void {
+    const schema = answer.ok ? requestResultSchemas[name as ClientEventName] : ackFailureSchema;
+    const result = schema.safeParse(answer);
+    if (!result.success) this.schemaProblems.push(`answer to ${name}: ${result.error.message}`);
+  }
+
+  private checkOnce(id: number): void {
+    if (this.acknowledged.has(id)) this.schemaProblems.push(`request ${id} was answered twice`);
+    this.acknowledged.add(id);
   }
 }
 

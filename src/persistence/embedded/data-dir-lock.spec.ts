@@ -22,7 +22,7 @@ describe.each(['linux', 'darwin'] as const)('the lock on a data directory (%s)',
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
   async function holder() {
-    const child = spawn(process.execPath, ['-e', HOLDER, __dirname, directory, platform], {
+    const child = spawn(process.execPath, ['-e', HOLDER, join(__dirname, 'data-dir-lock.ts'), directory, platform], {
       cwd: __dirname,
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 
-/** Lets a plain child process load this folder's sources: it gets the folder as its first argument. */
+/** Lets a plain child process load sources of this folder: it gets the folder or the file as its first argument. */
 export const SOURCES = `
 const { readFileSync } = require('node:fs');
 const { transformSync } = require('@swc/core');
