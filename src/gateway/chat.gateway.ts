@@ -9,6 +9,9 @@ import { HandshakeService } from './handshake.service';
 import type { Admission, ClientSocket } from './session';
 import { StageClock } from './stage-clock';
 
+/** Every namespace but the default one, which is registered under its own name. */
+const FOREIGN_NAMESPACE = /./;
+
 /** A refusal at connecting: Socket.IO sends `message` and `data` to the client as `connect_error`. */
 class Refusal extends Error {
   constructor(
@@ -34,6 +37,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
 
   afterInit(server: Server): void {
     server.use((socket: ClientSocket, next) => void this.admit(socket).then((refusal) => next(refusal)));
+    server.of(FOREIGN_NAMESPACE).use((socket: ClientSocket, next) => void this.refuseNamespace(socket).then(next));
     server.on('connection', (socket: ClientSocket) => this.connections.open(socket));
     server.engine.on('connection_error', ({ code, message }: { code: number; message: string }) =>
       this.logger.debug({ code }, `Refused a transport: ${message}`),
@@ -44,14 +48,20 @@ export class ChatGateway implements OnGatewayInit<Server> {
     const clock = new StageClock();
     try {
       socket.data.admission = await this.withinTime(socket, clock);
-      this.logger.log(
-        { user_id: socket.data.admission.principal.user_id, stages_ms: clock.durations },
-        'Admitted a connection',
-      );
+      this.logger.log({ user_id: clock.userId, stages: clock.durations }, 'Admitted a connection');
       return undefined;
     } catch (error) {
       return this.refuse(socket, clock, error);
     }
+  }
+
+  private refuseNamespace(socket: ClientSocket): Promise<Refusal> {
+    const issues = [{ path: 'namespace', code: 'unknown' }];
+    return this.refuse(
+      socket,
+      new StageClock('session'),
+      ComponentError.factory('HANDSHAKE_INVALID', { details: { issues } }),
+    );
   }
 
   private async withinTime(socket: ClientSocket, clock: StageClock): Promise<Admission> {
@@ -78,13 +88,16 @@ export class ChatGateway implements OnGatewayInit<Server> {
     const failure = await this.reporter.report(error, {
       operation: `handshake.${clock.current}`,
       component: 'Factory',
+      user_id: clock.userId,
       source: address,
       ...(typeof locale === 'string' ? { locale: locale.slice(0, 64) } : {}),
     });
     this.logger.log(
-      { stage: clock.current, stages_ms: clock.durations, support_code: failure.support_code },
+      { stage: clock.current, stages: clock.durations, support_code: failure.support_code },
       'Refused a connection',
     );
+    // After a refusal a plain client stays away. This one has only come too early: a closed transport makes it try again.
+    if (failure.cause.reason === 'SERVER_DRAINING') socket.conn.close();
     return new Refusal(failure.error.reason, failure.envelope);
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { AcceptedHandshake } from '@clarion/protocol';
 import { handshakeAuthSchema } from '@clarion/protocol/schemas';
 import { TokenVerifier, type Principal } from '../auth';
-import { ComponentError } from '../errors';
+import { classify, ComponentError } from '../errors';
 import { UserBus } from '../mailbox';
 import { ConnectionGate } from './connection-gate.service';
 import { MailboxReader } from './mailbox-reader.service';
@@ -10,9 +10,13 @@ import { parse } from './parse';
 import { guardPayload } from './payload-guard';
 import { Inbox, type Admission, type ClientSocket, type ConnectionOptions } from './session';
 import type { StageClock } from './stage-clock';
+import { UNDECODABLE } from './tolerant-parser';
 
 const TOKEN_PARAMETERS = ['token', 'access_token', 'auth', 'authorization', 'jwt'];
 const DEFAULT_LOCALE = 'en';
+
+/** Who connects, and in which protocol; the rest is looked at once that is known. */
+const identitySchema = handshakeAuthSchema.pick({ protocol: true, token: true });
 
 /** The pipeline of connecting: origin, token, session, mailbox, join. Everything here happens before the connection exists. */
 @Injectable()
@@ -27,12 +31,17 @@ export class HandshakeService {
   /** @throws ComponentError; `clock.current` is the stage that failed */
   async admit(socket: ClientSocket, clock: StageClock, signal: AbortSignal): Promise<Admission> {
     await clock.run('origin', () => this.checkOrigin(socket));
-    const { principal, handshake } = await clock.run('token', () => this.verifyToken(socket, signal));
+    const principal = await clock.run('token', () => this.verifyToken(socket, signal));
+    clock.userId = principal.user_id;
     const releases: (() => void)[] = [];
     const release = (): void => releases.splice(0).forEach((undo) => undo());
     socket.conn.once('close', release);
     try {
-      releases.push(await clock.run('session', () => this.gate.admit(principal.user_id)));
+      const handshake = await clock.run('session', () => {
+        const parsed = parse(handshakeAuthSchema, socket.handshake.auth, 'HANDSHAKE_INVALID');
+        releases.push(this.gate.admit(principal.user_id));
+        return parsed;
+      });
       const inbox = new Inbox();
       releases.push(this.bus.subscribe(principal.user_id, (message) => inbox.accept(message)));
       const { resume, runs } = await clock.run('mailbox', () => this.mailbox.read(principal.user_id, handshake));
@@ -52,16 +61,24 @@ export class HandshakeService {
       throw ComponentError.factory('ORIGIN_NOT_ALLOWED', { details: { origin } });
   }
 
-  private async verifyToken(
-    socket: ClientSocket,
-    signal: AbortSignal,
-  ): Promise<{ principal: Principal; handshake: AcceptedHandshake }> {
+  private async verifyToken(socket: ClientSocket, signal: AbortSignal): Promise<Principal> {
     const { query, auth } = socket.handshake;
     if (TOKEN_PARAMETERS.some((name) => query[name] !== undefined))
       throw ComponentError.authentication('AUTH_TOKEN_IN_URL');
+    guardAuth(auth);
+    const { token } = parse(identitySchema, auth, 'HANDSHAKE_INVALID');
+    return this.verifier.verify(token, signal);
+  }
+}
+
+/** What no schema should have to deal with is no handshake either. @throws ComponentError HANDSHAKE_INVALID */
+function guardAuth(auth: object): void {
+  try {
+    if (UNDECODABLE in auth) throw ComponentError.messageHandler('PACKET_INVALID');
     guardPayload(auth);
-    const handshake = parse(handshakeAuthSchema, auth, 'HANDSHAKE_INVALID');
-    return { principal: await this.verifier.verify(handshake.token, signal), handshake };
+  } catch (cause) {
+    const { reason } = classify(cause, 'Factory');
+    throw ComponentError.factory('HANDSHAKE_INVALID', { cause, details: { issues: [{ path: '', code: reason }] } });
   }
 }
 

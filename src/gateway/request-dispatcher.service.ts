@@ -9,7 +9,7 @@ import { ClientRequests, type RequestHandlers } from './client-requests.service'
 import { parse } from './parse';
 import { guardPayload } from './payload-guard';
 import type { ConnectionOptions } from './session';
-import { UNDECODABLE_EVENT } from './tolerant-parser';
+import { UNDECODABLE } from './tolerant-parser';
 
 /** Who asks, and how a failure reaches somebody who gave no callback. */
 export interface Caller {
@@ -60,7 +60,7 @@ export class RequestDispatcher {
   }
 
   private async handle(caller: Caller, event: string, payload: readonly unknown[]): Promise<object> {
-    if (event === UNDECODABLE_EVENT)
+    if (event === UNDECODABLE)
       throw ComponentError.messageHandler('PACKET_INVALID', { details: { problem: payload[0] } });
     guardPayload(payload);
     if (event === 'error') throw ComponentError.messageHandler('CLIENT_ERROR_EVENT');

@@ -29,6 +29,8 @@ export class SocketIoAdapter extends IoAdapter {
       pingTimeout: pingTimeoutMs,
       connectTimeout: handshakeTimeoutMs,
       perMessageDeflate: false,
+      // Whoever asks for a namespace that does not exist is refused in one made for it.
+      cleanupEmptyChildNamespaces: true,
       cors: { origin: (origin, answer) => answer(null, this.origins.accepts(origin)), credentials: false },
     } as ServerOptions);
   }

@@ -1,11 +1,15 @@
 /** The stages of connecting, in their order. */
 export type Stage = 'origin' | 'token' | 'session' | 'mailbox' | 'join';
 
-/** Runs the stages of one handshake; knows how long each took, and in which one it failed. */
+/** Runs the stages of one handshake; knows how long each took, in which one it failed, and for whom. */
 export class StageClock {
-  readonly durations: Partial<Record<Stage, number>> = {};
-  /** The stage under way, or the one that failed. */
-  current: Stage = 'origin';
+  /** In milliseconds. */
+  readonly durations: Partial<Record<`${Stage}_ms`, number>> = {};
+  /** Null until the token has said who it is. */
+  userId: string | null = null;
+
+  /** @param current the stage under way, or the one that failed */
+  constructor(public current: Stage = 'origin') {}
 
   async run<T>(stage: Stage, work: () => T | Promise<T>): Promise<T> {
     this.current = stage;
@@ -13,7 +17,7 @@ export class StageClock {
     try {
       return await work();
     } finally {
-      this.durations[stage] = Math.round((performance.now() - started) * 10) / 10;
+      this.durations[`${stage}_ms`] = Math.round((performance.now() - started) * 10) / 10;
     }
   }
 }

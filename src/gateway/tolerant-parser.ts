@@ -1,22 +1,29 @@
 import { Decoder, Encoder, PacketType } from 'socket.io-parser';
 
-/** The name under which an undecodable packet reaches the dispatcher; no client can send it, as U+0000 is refused in names. */
-export const UNDECODABLE_EVENT = '\0undecodable';
+/** The name of the event, or the field of the handshake, as which an undecodable packet goes on; as U+0000 is refused, no client can send it. */
+export const UNDECODABLE = '\0undecodable';
 
-/** Turns a packet that cannot be decoded into an event, where Socket.IO would close the connection without a word. */
+/** Turns a packet that cannot be decoded into one that is refused, where Socket.IO would close the connection without a word. */
 class TolerantDecoder extends Decoder {
   override add(packet: unknown): void {
     try {
       super.add(packet);
     } catch (error) {
-      this.reportUndecodable(error);
+      this.reportUndecodable(packet, error);
     }
   }
 
-  /** To the dispatcher, which reports and answers it. What was being put together is lost with the packet that broke it. */
-  private reportUndecodable(error: unknown): void {
+  /** To the handshake or the dispatcher, which report and answer it. What was being put together is lost with the packet that broke it. */
+  private reportUndecodable(packet: unknown, error: unknown): void {
     this.destroy();
-    this.emitReserved('decoded', { type: PacketType.EVENT, nsp: '/', data: [UNDECODABLE_EVENT, problemOf(error)] });
+    const problem = problemOf(error);
+    const connects = typeof packet === 'string' && packet.startsWith(String(PacketType.CONNECT));
+    this.emitReserved(
+      'decoded',
+      connects
+        ? { type: PacketType.CONNECT, nsp: '/', data: { [UNDECODABLE]: problem } }
+        : { type: PacketType.EVENT, nsp: '/', data: [UNDECODABLE, problem] },
+    );
   }
 }
 

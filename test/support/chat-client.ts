@@ -48,7 +48,7 @@ export class ChatClient {
       this.received.push({ name, payload });
       this.check(name, payload);
       this.answers.accept(name, payload);
-      for (const waiter of [...this.waiting]) waiter();
+      this.wake();
     });
   }
 
@@ -56,18 +56,31 @@ export class ChatClient {
   static async connect(
     url: string,
     auth: Record<string, unknown>,
-    options: Record<string, unknown> = {},
+    { namespace = '', ...options }: Record<string, unknown> & { namespace?: string } = {},
   ): Promise<ChatClient> {
-    const socket = io(url, { auth, transports: ['websocket'], forceNew: true, reconnection: false, ...options });
-    const client = new ChatClient(socket);
-    const refused = new Promise<never>((_, reject) => {
-      socket.once('connect_error', (error: Error & { data?: ErrorEnvelope }) => {
-        socket.close();
-        reject(error.data ? new Refused(error.message, error.data) : error);
-      });
+    const socket = io(url + namespace, {
+      auth,
+      transports: ['websocket'],
+      forceNew: true,
+      reconnection: false,
+      ...options,
     });
-    await Promise.race([client.next('replay_complete'), refused]);
-    return client;
+    const client = new ChatClient(socket);
+    let refusal: Error | undefined;
+    socket.once('connect_error', (error: Error & { data?: ErrorEnvelope }) => {
+      refusal = error.data ? new Refused(error.message, error.data) : error;
+      client.wake();
+    });
+    const replayed = (): ChatClient | undefined =>
+      client.ephemeral('replay_complete').length > 0 ? client : undefined;
+    try {
+      const outcome = await client.until<ChatClient | Error>(() => refusal ?? replayed(), LIMIT_MS, 'a connection');
+      if (outcome instanceof Error) throw outcome;
+      return outcome;
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
   }
 
   /** Every durable event so far, in the order of arrival. */
@@ -148,6 +161,10 @@ export class ChatClient {
 
   close(): void {
     this.socket.close();
+  }
+
+  private wake(): void {
+    for (const waiter of [...this.waiting]) waiter();
   }
 
   private check(name: string, payload: unknown): void {
