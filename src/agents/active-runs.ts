@@ -17,18 +17,22 @@ export interface ActiveRun {
   /** All that the agent has written in this attempt. */
   text: string;
   readonly controller: AbortController;
+  /** Aborted when this process stops. */
+  readonly shutdown: AbortSignal;
 }
 
 /** The runs that this process advances now. */
 @Injectable()
 export class ActiveRuns {
   private readonly runs = new Map<string, ActiveRun>();
+  private readonly closing = new AbortController();
   private idle: (() => void)[] = [];
 
   /** Registers a run before its lease is taken; null when this process is at it already. */
   begin(runId: string): ActiveRun | null {
     if (this.runs.has(runId)) return null;
-    const active = { id: runId, fence: 0, attempt: 0, text: '', controller: new AbortController() };
+    const controller = new AbortController();
+    const active = { id: runId, fence: 0, attempt: 0, text: '', controller, shutdown: this.closing.signal };
     this.runs.set(runId, active);
     return active;
   }
@@ -47,14 +51,21 @@ export class ActiveRuns {
     if (active && (fence === undefined || active.fence === fence)) active.controller.abort(new RunStop(kind));
   }
 
-  stopAll(kind: RunStop['kind']): void {
-    for (const id of this.runs.keys()) this.stop(id, kind);
+  /** This process stops: its runs do, and nothing waits for the database any longer. */
+  shutDown(): void {
+    this.closing.abort(new RunStop('shutdown'));
+    for (const id of this.runs.keys()) this.stop(id, 'shutdown');
   }
 
   /** What has been written under this lease, or null when the run is not ours: newer than the last checkpoint. */
   text(runId: string, fence: number): string | null {
     const active = this.runs.get(runId);
     return active?.fence === fence ? active.text : null;
+  }
+
+  /** Those whose lease is taken. */
+  leased(): { id: string; fence: number }[] {
+    return [...this.runs.values()].filter(({ fence }) => fence > 0).map(({ id, fence }) => ({ id, fence }));
   }
 
   ids(): string[] {

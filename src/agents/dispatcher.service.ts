@@ -27,11 +27,25 @@ WITH candidate AS (
 UPDATE runs SET dispatch = dispatch + 1, dispatched_at = now() FROM candidate WHERE runs.id = candidate.id
 RETURNING runs.id AS run_id, runs.dispatch, runs.user_id, runs.thread_id`;
 
+/** More at once would leave requests without connections. */
+const AT_ONCE = 4;
+
+/** Makes runs claimable whose wake-up did not come to anything. Locked ones are left: whoever holds them changes them. */
+export const RELEASE = `
+WITH lost AS (
+  SELECT r.id FROM runs r JOIN unnest($1::uuid[], $2::int[]) AS l (run_id, dispatch) ON r.id = l.run_id AND r.dispatch = l.dispatch
+  WHERE r.finished_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
+  FOR UPDATE OF r SKIP LOCKED)
+UPDATE runs SET dispatched_at = NULL FROM lost WHERE runs.id = lost.id`;
+
 /** Gives the queue only what may run now: the head run of a thread, and per user no more than the user's limit. */
 @Injectable()
 export class Dispatcher {
   private readonly waiting = new Set<string>();
-  private draining: Promise<void> | null = null;
+  private readonly dispatching = new Set<Promise<void>>();
+  private draining = 0;
+  /** Runs whose delay is recorded; empty again as soon as the queue takes something. */
+  private readonly delayed = new Set<string>();
 
   constructor(
     private readonly database: Database,
@@ -43,20 +57,24 @@ export class Dispatcher {
   /** The user may have runs to dispatch. What fails here is found by the reconciler. */
   wake(userId: string): void {
     this.waiting.add(userId);
-    this.draining ??= this.drain().finally(() => (this.draining = null));
+    if (this.draining >= AT_ONCE) return;
+    const work = this.drain().finally(() => this.dispatching.delete(work));
+    this.dispatching.add(work);
   }
 
   /** Resolves when every wake so far has been worked off. */
   async settled(): Promise<void> {
-    await this.draining;
+    while (this.dispatching.size > 0) await Promise.all(this.dispatching);
   }
 
   private async drain(): Promise<void> {
-    while (this.waiting.size > 0) {
-      const users = [...this.waiting];
-      this.waiting.clear();
-      await Promise.all(users.map((userId) => this.dispatchUser(userId)));
+    this.draining += 1;
+    for (const userId of this.waiting) {
+      this.waiting.delete(userId);
+      await this.dispatchUser(userId);
     }
+    // In the same turn as the last look at who waits: no wake can slip in between.
+    this.draining -= 1;
   }
 
   private async dispatchUser(userId: string): Promise<void> {
@@ -79,23 +97,22 @@ export class Dispatcher {
   private async enqueue(wakeUps: readonly Dispatched[]): Promise<void> {
     try {
       await this.queue.enqueue(wakeUps);
+      this.delayed.clear();
     } catch (cause) {
-      for (const wakeUp of wakeUps) await this.tellDelayed(wakeUp, cause);
+      for (const wakeUp of wakeUps) await this.reportDelayed(wakeUp, cause);
       await this.release(wakeUps);
     }
   }
 
   /** Makes the runs claimable again; the reconciler dispatches them. */
   private async release(wakeUps: readonly Dispatched[]): Promise<void> {
-    await this.database.query(
-      `UPDATE runs SET dispatched_at = NULL FROM unnest($1::uuid[], $2::int[]) AS lost (run_id, dispatch)
-       WHERE runs.id = lost.run_id AND runs.dispatch = lost.dispatch AND runs.status = 'queued'`,
-      [wakeUps.map(({ run_id }) => run_id), wakeUps.map(({ dispatch }) => dispatch)],
-    );
+    await this.database.query(RELEASE, [wakeUps.map(({ run_id }) => run_id), wakeUps.map(({ dispatch }) => dispatch)]);
   }
 
   /** Once per run: the user hears that it waits, not how often we tried. */
-  private async tellDelayed({ run_id, user_id, thread_id, dispatch }: Dispatched, cause: unknown): Promise<void> {
+  private async reportDelayed({ run_id, user_id, thread_id, dispatch }: Dispatched, cause: unknown): Promise<void> {
+    if (this.delayed.has(run_id)) return;
+    this.delayed.add(run_id);
     const error = ComponentError.redis('RUN_DELAYED', { cause, details: { dispatch } });
     await this.reporter.report(error, { operation: 'run.enqueue', user_id, thread_id, run_id, notify: dispatch === 1 });
   }

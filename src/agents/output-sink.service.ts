@@ -6,7 +6,11 @@ import type { AgentOutput, ToolCompleted } from './agent';
 import { Checkpoints } from './checkpoints.service';
 import type { Run } from './run';
 import type { RunWriter } from './run-writer';
+import { safeObject } from './safe-text';
 import { TextStream, type TextPiece } from './text-stream';
+
+/** Longest answer, in UTF-16 units: it is kept in memory, and sent in one event. */
+const MAX_ANSWER = 1_000_000;
 
 /** Where the output of one attempt goes. */
 export interface Output {
@@ -36,7 +40,7 @@ export class OutputSink {
         if (typeof output === 'string') return write(text.push(output));
         const event = await this.eventOf(run, output, steps + 1);
         if (event.type === 'agent_thinking') steps += 1;
-        await writer.append([event], active.controller.signal);
+        await writer.append([{ ...event, data: safeObject(event.data) }], active.controller.signal);
       },
       flush: () => write(text.flush()),
     };
@@ -44,6 +48,11 @@ export class OutputSink {
 
   private write(run: Run, active: ActiveRun, { index, text }: TextPiece): void {
     const { id: run_id, attempt, fence } = run;
+    if (index + text.length > MAX_ANSWER) {
+      throw ComponentError.agentSupervisor('AGENT_OUTPUT_INVALID', {
+        details: { agent: run.agent, limit: MAX_ANSWER },
+      });
+    }
     active.text += text;
     this.bus.publish(run.user_id, { kind: 'delta', delta: { run_id, attempt, path: null, index, text } });
     this.checkpoints.add(run_id, { fence, attempt, index }, text);

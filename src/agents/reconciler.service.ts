@@ -1,28 +1,38 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../persistence';
 import { ActiveRuns } from './active-runs';
-import { Dispatcher } from './dispatcher.service';
+import { Dispatcher, RELEASE } from './dispatcher.service';
 import { RunFailures } from './run-failures.service';
+import { allOf } from './all-of';
 import { RunQueue } from './run-queue';
 import { workerIsDead, Workers } from './workers.service';
 
 /** A job that has not come to anything after this time is looked for in the queue. */
 const JOB_MISSING_AFTER_MS = 15_000;
 const BATCH = 500;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-interface Owned {
-  id: string;
-  user_id: string;
-}
+type Step = () => Promise<void>;
+
+/** SQL: nobody advances run `r`. */
+const IDLE = `r.finished_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)`;
+
+/** Runs locked by somebody are left for the next pass: two processes that do the same must not wait for each other. */
+const orphan = (which: string): string => `
+WITH orphan AS (SELECT r.id FROM runs r WHERE r.status = 'running' AND ${which} FOR UPDATE OF r SKIP LOCKED)
+UPDATE runs SET worker_id = NULL, dispatched_at = NULL, waiting_since = now() FROM orphan WHERE runs.id = orphan.id`;
 
 /**
  * Finds what a crash or an outage left behind: runs without jobs, runs without workers, runs that waited too long. Every step is a
- * statement that may be repeated at will, by any number of processes.
+ * statement that may be repeated at will, by any number of processes. What is looked at in batches is looked at in turn, so that the first
+ * of many never hide the rest.
  */
 @Injectable()
 export class Reconciler {
   /** Runs that were ours by the database but not by memory at the last pass: at the second such pass they are nobody's. */
   private suspects = new Set<string>();
+  private lastLate = FIRST_ID;
+  private lastUser = '';
 
   constructor(
     private readonly database: Database,
@@ -33,64 +43,77 @@ export class Reconciler {
     private readonly failures: RunFailures,
   ) {}
 
+  /** A step that fails stops no other. @throws what the first of them threw */
   async reconcile(): Promise<void> {
     if (!this.database.ready) return;
-    await this.releaseLost();
-    if (this.workers.mayJudge) await this.orphanDead();
-    await this.orphanForgotten();
-    await this.failures.failExhausted(BATCH);
-    await this.failures.failExpired(BATCH);
-    await this.wakeUndispatched();
+    const steps: Step[] = [
+      () => this.orphanDead(),
+      () => this.compareWithMemory(),
+      () => this.failures.failExhausted(BATCH),
+      () => this.failures.failExpired(BATCH),
+      () => this.wakeUndispatched(),
+      () => this.releaseLost(),
+    ];
+    await allOf(steps);
   }
 
   /** Runs whose job is not in the queue any more. */
   private async releaseLost(): Promise<void> {
     const late = await this.database.query<{ run_id: string; dispatch: number }>(
-      `SELECT id AS run_id, dispatch FROM runs
-       WHERE finished_at IS NULL AND (status = 'queued' OR worker_id IS NULL) AND dispatched_at < now() - $1 * interval '1 millisecond' LIMIT $2`,
-      [JOB_MISSING_AFTER_MS, BATCH],
+      `SELECT id AS run_id, dispatch FROM runs r
+       WHERE ${IDLE} AND dispatched_at < now() - $1 * interval '1 millisecond' AND id > $2 ORDER BY id LIMIT $3`,
+      [JOB_MISSING_AFTER_MS, this.lastLate, BATCH],
     );
+    this.lastLate = late.length < BATCH ? FIRST_ID : (late.at(-1)?.run_id ?? FIRST_ID);
     if (late.length === 0) return;
     const pending = await this.queue.pending(late);
     const lost = late.filter(({ run_id }) => !pending.has(run_id));
-    await this.database.query(
-      `UPDATE runs SET dispatched_at = NULL FROM unnest($1::uuid[], $2::int[]) AS lost (run_id, dispatch)
-       WHERE runs.id = lost.run_id AND runs.dispatch = lost.dispatch AND (runs.status = 'queued' OR runs.worker_id IS NULL)`,
-      [lost.map(({ run_id }) => run_id), lost.map(({ dispatch }) => dispatch)],
-    );
+    if (lost.length === 0) return;
+    await this.database.query(RELEASE, [lost.map(({ run_id }) => run_id), lost.map(({ dispatch }) => dispatch)]);
   }
 
   /** Runs whose worker shows no sign of life: anybody may take them. */
   private async orphanDead(): Promise<void> {
-    await this.database.query(
-      `UPDATE runs r SET worker_id = NULL, dispatched_at = NULL WHERE r.status = 'running' AND ${workerIsDead('$1', '$2')}`,
-      [this.workers.id, this.workers.deadAfterMs],
-    );
+    if (!this.workers.mayJudge) return;
+    await this.database.query(orphan(workerIsDead('$1', '$2')), [this.workers.id, this.workers.deadAfterMs]);
   }
 
-  /** Runs leased to this process that it does not advance: their executor failed in a way that left them. */
-  private async orphanForgotten(): Promise<void> {
-    const owned = await this.database.query<Owned>(
-      `SELECT id, user_id FROM runs WHERE status = 'running' AND worker_id = $1`,
+  /** A run that this process advances but does not own any more is stopped; one that it owns but does not advance is let go. */
+  private async compareWithMemory(): Promise<void> {
+    const before = this.active.leased();
+    const owned = await this.database.query<{ id: string; fence: number }>(
+      `SELECT id, fence FROM runs WHERE status = 'running' AND worker_id = $1`,
       [this.workers.id],
     );
+    const fences = new Map(owned.map(({ id, fence }) => [id, fence]));
+    await this.stopLost(before.filter(({ id, fence }) => fences.get(id) !== fence));
     const mine = new Set(this.active.ids());
     const unknown = owned.map(({ id }) => id).filter((id) => !mine.has(id));
     const forgotten = unknown.filter((id) => this.suspects.has(id));
     this.suspects = new Set(unknown);
     if (forgotten.length === 0) return;
-    await this.database.query(
-      `UPDATE runs SET worker_id = NULL, dispatched_at = NULL WHERE id = ANY($1::uuid[]) AND status = 'running' AND worker_id = $2`,
-      [forgotten, this.workers.id],
+    await this.database.query(orphan('r.id = ANY($1::uuid[]) AND r.worker_id = $2'), [forgotten, this.workers.id]);
+  }
+
+  /** Nobody tells an agent that writes nothing that its run has ended elsewhere. A lease that nobody else took goes on. */
+  private async stopLost(doubtful: readonly { id: string; fence: number }[]): Promise<void> {
+    if (doubtful.length === 0) return;
+    const held = await this.database.query<{ id: string; fence: number }>(
+      `SELECT id, fence FROM runs WHERE status = 'running' AND id = ANY($1::uuid[])`,
+      [doubtful.map(({ id }) => id)],
     );
+    const fences = new Map(held.map(({ id, fence }) => [id, fence]));
+    for (const { id, fence } of doubtful) if (fences.get(id) !== fence) this.active.stop(id, 'lease_lost', fence);
   }
 
   private async wakeUndispatched(): Promise<void> {
     const users = await this.database.query<{ user_id: string }>(
-      `SELECT DISTINCT user_id FROM runs WHERE finished_at IS NULL AND dispatched_at IS NULL AND (status = 'queued' OR worker_id IS NULL) LIMIT $1`,
-      [BATCH],
+      `SELECT DISTINCT user_id FROM runs r WHERE ${IDLE} AND dispatched_at IS NULL AND attempt < max_attempts AND user_id > $1
+         AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal)
+       ORDER BY user_id LIMIT $2`,
+      [this.lastUser, BATCH],
     );
+    this.lastUser = users.length < BATCH ? '' : (users.at(-1)?.user_id ?? '');
     for (const { user_id } of users) this.dispatcher.wake(user_id);
-    await this.dispatcher.settled();
   }
 }

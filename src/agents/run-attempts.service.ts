@@ -13,6 +13,7 @@ import { RunEnding } from './run-ending.service';
 import { RunLeases } from './run-leases.service';
 import { RunStore } from './run.store';
 import { RunWriter } from './run-writer';
+import { giveTurn } from './turns';
 import { untilAborted, untilDatabaseTakes } from './until';
 
 /** Drives one attempt of a leased run from its first output to its end. */
@@ -38,7 +39,7 @@ export class RunAttempts {
       clock = this.startClock(agent, active);
       await this.drive(run, agent, active, writer);
       clearTimeout(clock);
-      await writer.end({ status: 'completed', content: active.text, usage: null });
+      await writer.end({ status: 'completed', content: active.text, usage: null }, active.shutdown);
     } catch (error) {
       clearTimeout(clock);
       await this.conclude(run, active, writer, signal.aborted ? signal.reason : error);
@@ -64,6 +65,7 @@ export class RunAttempts {
         finished = next.done === true;
         if (next.done) break;
         await output.accept(next.value);
+        await giveTurn();
       }
       output.flush();
     } finally {
@@ -97,7 +99,7 @@ export class RunAttempts {
     const context = { operation: 'run.execute', component: 'AgentSupervisor', run_id, user_id, thread_id } as const;
     const failure = await this.reporter.report(error, context);
     try {
-      await writer.end({ status: 'failed', content: active.text, error: failure.error });
+      await writer.end({ status: 'failed', content: active.text, error: failure.error }, active.shutdown);
     } catch (endError) {
       if (!(endError instanceof RunStop)) throw endError;
       await this.stop(run, endError);

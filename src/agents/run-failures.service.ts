@@ -3,6 +3,7 @@ import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { MailboxStore } from '../mailbox';
 import { Database } from '../persistence';
+import { allOf } from './all-of';
 import { hasEnded, type Run } from './run';
 import { RunEnding } from './run-ending.service';
 import { RunStore } from './run.store';
@@ -37,26 +38,32 @@ export class RunFailures {
        WHERE r.finished_at IS NULL AND r.attempt >= r.max_attempts AND (r.status = 'queued' OR r.worker_id IS NULL) LIMIT $1`,
       [limit],
     );
-    for (const run of runs) {
-      const error = ComponentError.agentSupervisor('RUN_ATTEMPTS_EXHAUSTED', { details: { attempts: run.attempt } });
-      await this.fail(run, error, ({ status, worker_id }) => status === 'queued' || worker_id === null);
-    }
+    await allOf(
+      runs.map((run) => () => {
+        const details = { attempts: run.attempt };
+        const error = ComponentError.agentSupervisor('RUN_ATTEMPTS_EXHAUSTED', { details });
+        return this.fail(run, error, (now) => isIdle(now) && now.attempt >= now.max_attempts);
+      }),
+    );
   }
 
-  /** Runs that were next in their thread for longer than RUN_QUEUE_TIMEOUT_MS. */
+  /** Runs that were next in their thread, and with no worker, for longer than RUN_QUEUE_TIMEOUT_MS. */
   async failExpired(limit: number): Promise<void> {
     const limitMs = this.config.agents.queueTimeoutMs;
     const runs = await this.database.query<Doomed>(
       `SELECT ${DOOMED} FROM runs r
-       WHERE r.status = 'queued' AND r.created_at < now() - $1 * interval '1 millisecond'
+       WHERE r.finished_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
+         AND r.waiting_since < now() - $1 * interval '1 millisecond'
          AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.ordinal < r.ordinal
            AND (o.finished_at IS NULL OR o.finished_at > now() - $1 * interval '1 millisecond')) LIMIT $2`,
       [limitMs, limit],
     );
-    for (const run of runs) {
-      const error = ComponentError.agentSupervisor('RUN_QUEUE_TIMEOUT', { details: { timeout_ms: limitMs } });
-      await this.fail(run, error, ({ status }) => status === 'queued');
-    }
+    await allOf(
+      runs.map((run) => () => {
+        const error = ComponentError.agentSupervisor('RUN_QUEUE_TIMEOUT', { details: { timeout_ms: limitMs } });
+        return this.fail(run, error, (now) => isIdle(now) && now.attempt === run.attempt);
+      }),
+    );
   }
 
   private async fail(doomed: Doomed, error: ComponentError, stillDoomed: StillDoomed): Promise<void> {
@@ -70,4 +77,8 @@ export class RunFailures {
       await this.mailbox.append(tx, user_id, [event]);
     });
   }
+}
+
+function isIdle({ status, worker_id }: Run): boolean {
+  return status === 'queued' || worker_id === null;
 }

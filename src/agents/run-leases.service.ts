@@ -35,7 +35,8 @@ export class RunLeases {
     const lost = candidate.attempt > 0 ? await this.reportLost(candidate) : null;
     return this.database.transaction(async (tx) => {
       const locked = await this.candidate(tx, runId, ' FOR UPDATE');
-      if (locked === null) return null;
+      // Begun and given back meanwhile: its next wake-up tells that it was.
+      if (locked === null || (locked.attempt > 0 && lost === null)) return null;
       const [run] = await tx.query<Run>(LEASE, [runId, this.workers.id]);
       if (run === undefined) return null;
       await tx.query('DELETE FROM run_text WHERE run_id = $1 AND attempt < $2', [runId, run.attempt]);
@@ -47,7 +48,7 @@ export class RunLeases {
   /** Gives a run back before its process stops: the next worker takes it, and the attempt does not count against it. */
   async handOver(run: Run): Promise<void> {
     await this.database.query(
-      `UPDATE runs SET status = 'queued', worker_id = NULL, dispatched_at = NULL, max_attempts = max_attempts + 1
+      `UPDATE runs SET status = 'queued', worker_id = NULL, dispatched_at = NULL, waiting_since = now(), max_attempts = max_attempts + 1
        WHERE id = $1 AND fence = $2 AND status = 'running'`,
       [run.id, run.fence],
     );

@@ -26,26 +26,36 @@ export class RunWriter {
 
   /** Appends events of the running attempt; gives up when `signal` is aborted. @throws RunStop when the lease is lost */
   async append(events: readonly NewEvent[], signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     const number = this.written + 1;
-    await untilDatabaseTakes(signal, () =>
-      this.stores.database.transaction(async (tx) => {
-        if ((await this.claim(tx, number)) === 'repeated') return;
-        await this.stores.mailbox.append(tx, this.run.user_id, events);
-      }),
-    );
+    await this.write(signal, async (tx) => {
+      if ((await this.claim(tx, number)) === 'repeated') return false;
+      await this.stores.mailbox.append(tx, this.run.user_id, events);
+      return true;
+    });
     this.written = number;
   }
 
-  /** Ends the run. Waits for the database as long as it takes: nobody else ends a run whose worker lives. @throws RunStop */
-  async end(outcome: RunOutcome, signal?: AbortSignal): Promise<void> {
-    const { database, mailbox, ending } = this.stores;
-    await untilDatabaseTakes(signal, () =>
-      database.transaction(async (tx) => {
-        const locked = await this.lockOwn(tx, outcome);
-        if (locked === null) return;
-        await mailbox.append(tx, this.run.user_id, [await ending.end(tx, locked, outcome)]);
-      }),
-    );
+  /**
+   * Ends the run. Waits for the database until this process stops: nobody else ends a run whose worker lives.
+   * @param shutdown aborted when this process stops
+   * @throws RunStop
+   */
+  async end(outcome: RunOutcome, shutdown: AbortSignal): Promise<void> {
+    const { mailbox, ending } = this.stores;
+    await this.write(shutdown, async (tx) => {
+      const locked = await this.lockOwn(tx, outcome);
+      if (locked === null) return false;
+      await mailbox.append(tx, this.run.user_id, [await ending.end(tx, locked, outcome)]);
+      return true;
+    });
+  }
+
+  /** `work` says whether it wrote: what an earlier try has committed after all is in the log, but nobody was told. */
+  private async write(signal: AbortSignal, work: (tx: Transaction) => Promise<boolean>): Promise<void> {
+    const { database, mailbox } = this.stores;
+    const wrote = await untilDatabaseTakes(signal, () => database.transaction(work));
+    if (!wrote) await untilDatabaseTakes(signal, () => mailbox.announce(this.run.user_id));
   }
 
   /** Takes the write's number; `repeated` when an earlier try of the same write has committed after all. */

@@ -9,6 +9,17 @@ import { hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run
 
 const EARLIER_ACTIVE = `SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal`;
 
+/**
+ * In the order of commits, which clocks do not know: that of the run that a message began. An answer stands with its question, also where the
+ * next message came before it, or a retry gave it later.
+ */
+const HISTORY = `
+SELECT m.role, m.content FROM messages m
+JOIN runs r ON r.id = m.run_id JOIN messages question ON question.id = r.message_id JOIN runs began ON began.id = question.run_id
+WHERE m.thread_id = $1
+  AND began.ordinal < (SELECT o.ordinal FROM messages own JOIN runs o ON o.id = own.run_id WHERE own.id = $2)
+ORDER BY began.ordinal DESC, m.role = 'user' LIMIT $3`;
+
 /** Reads runs, and ends them. */
 @Injectable()
 export class RunStore {
@@ -43,13 +54,9 @@ export class RunStore {
     return this.views(sql, 'r.user_id = $1 AND r.finished_at IS NULL', [userId]);
   }
 
-  /** The messages of the run's thread before the run's own, oldest first. */
+  /** The messages of the run's thread before the run's own, each with its answer, oldest first. */
   async history(run: Run, limit: number): Promise<HistoryMessage[]> {
-    const rows = await this.database.query<HistoryMessage>(
-      `SELECT m.role, m.content FROM messages m JOIN messages own ON own.id = $2
-       WHERE m.thread_id = $1 AND (m.created_at, m.id) < (own.created_at, own.id) ORDER BY m.created_at DESC, m.id DESC LIMIT $3`,
-      [run.thread_id, run.message_id, limit],
-    );
+    const rows = await this.database.query<HistoryMessage>(HISTORY, [run.thread_id, run.message_id, limit]);
     return rows.reverse();
   }
 
@@ -79,7 +86,7 @@ export class RunStore {
     const [ended] = await tx.query<{ duration_ms: number }>(
       `UPDATE runs SET status = $2, error = $3, usage = $4, final_content = $5, worker_id = NULL, finished_at = now()
        WHERE id = $1 AND finished_at IS NULL
-       RETURNING (extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::int AS duration_ms`,
+       RETURNING greatest(0, extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::bigint AS duration_ms`,
       [run.id, outcome.status, error, usage, outcome.content],
     );
     if (ended === undefined) throw new Error(`run ${run.id} had ended under its own lock`);

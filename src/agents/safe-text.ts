@@ -24,6 +24,11 @@ export function boundedObject(value: unknown, limit: number): Record<string, unk
   return isObject(parsed) ? parsed : { value: parsed };
 }
 
+/** The same object as jsonb takes it. @throws TypeError where JSON cannot say it */
+export function safeObject<T extends object>(value: T): T {
+  return JSON.parse(JSON.stringify(value, safeValue)) as T;
+}
+
 function safeValue(_key: string, value: unknown): unknown {
   if (typeof value === 'string') return safeText(value);
   if (typeof value === 'bigint') return value.toString();

@@ -44,9 +44,9 @@ export class Supervisor {
   async drain(graceMs: number): Promise<void> {
     await this.reconciling.stop();
     await within(graceMs, this.active.whenIdle());
-    this.active.stopAll('shutdown');
+    this.active.shutDown();
     await within(HANDOVER_MS, this.active.whenIdle());
-    await this.dispatcher.settled();
+    await within(HANDOVER_MS, this.dispatcher.settled());
     await this.checkpoints.stop();
     await this.workers.stop();
   }

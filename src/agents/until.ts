@@ -1,9 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { classify } from '../errors';
+import { classify, type Reason } from '../errors';
 import { RunStop } from './active-runs';
 
 const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 1_000;
+
+/** What waiting mends, and others report. A schema or privilege that is wrong stays wrong: whoever waits for it waits unheard. */
+const WAITED_FOR: ReadonlySet<Reason> = new Set<Reason>([
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_TIMEOUT',
+  'DATABASE_CAPACITY',
+  'DATABASE_CONFLICT',
+  'DATABASE_READ_ONLY',
+]);
 
 /** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted, even if `work` is deaf to it. */
 export async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -18,10 +27,12 @@ export async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T
   }
 }
 
-/** Repeats `work` while it fails for want of the database. @throws what else it fails with, or the signal's reason */
-export async function untilDatabaseTakes<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+/**
+ * Repeats `work` while it fails for want of the database; at least once, also when the signal is aborted already.
+ * @throws what else it fails with, or the signal's reason
+ */
+export async function untilDatabaseTakes<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   for (let pause = FIRST_DELAY_MS; ; pause = Math.min(pause * 2, LONGEST_DELAY_MS)) {
-    signal?.throwIfAborted();
     try {
       return await work();
     } catch (error) {
@@ -31,13 +42,11 @@ export async function untilDatabaseTakes<T>(signal: AbortSignal | undefined, wor
   }
 }
 
-async function pauseOrAbort(pause: number, signal: AbortSignal | undefined): Promise<void> {
-  const waited = await Promise.allSettled([delay(pause, undefined, { signal })]);
-  if (waited[0].status === 'rejected') signal?.throwIfAborted();
+async function pauseOrAbort(pause: number, signal: AbortSignal): Promise<void> {
+  await Promise.allSettled([delay(pause, undefined, { signal })]);
+  signal.throwIfAborted();
 }
 
 function isDatabaseAway(error: unknown): boolean {
-  if (error instanceof RunStop) return false;
-  const { definition } = classify(error);
-  return definition.code === 1005 && definition.retryable;
+  return !(error instanceof RunStop) && WAITED_FOR.has(classify(error).reason);
 }

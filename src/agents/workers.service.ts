@@ -20,11 +20,12 @@ export class Workers {
   private readonly heartbeat: PeriodicLoop;
   /** Since when every heartbeat has succeeded, by the monotonic clock; null during an outage. */
   private steadySince: number | null = null;
+  private lastBeat = 0;
 
   constructor(
     private readonly database: Database,
     private readonly config: AppConfig,
-    reporter: FailureReporter,
+    private readonly reporter: FailureReporter,
   ) {
     this.heartbeat = new PeriodicLoop({
       name: 'worker.heartbeat',
@@ -38,12 +39,19 @@ export class Workers {
   /** Writes the first heartbeat: before it nobody may lease a run to this worker. */
   async start(): Promise<void> {
     await this.beat();
+    await this.database.query(`DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day'`);
     this.heartbeat.start();
   }
 
   async stop(): Promise<void> {
     await this.heartbeat.stop();
-    if (this.database.ready) await this.database.query('DELETE FROM workers WHERE id = $1', [this.id]);
+    if (!this.database.ready) return;
+    try {
+      await this.database.query('DELETE FROM workers WHERE id = $1', [this.id]);
+    } catch (error) {
+      // Stopping goes on: a silent worker is as good as a removed one, a lease period later.
+      await this.reporter.report(error, { operation: 'worker.stop' });
+    }
   }
 
   /**
@@ -65,16 +73,17 @@ export class Workers {
   }
 
   private async beat(): Promise<void> {
-    if (!this.database.ready) {
-      this.steadySince = null;
-      return;
-    }
-    const before = this.steadySince;
+    const steady = this.steadySince;
     this.steadySince = null;
+    if (!this.database.ready) return;
     await this.database.query(
       `INSERT INTO workers (id, host, pid) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()`,
       [this.id, hostname(), process.pid],
     );
-    this.steadySince = before ?? performance.now();
+    // A database that stood still without an error made everybody late: where we nearly were, others may seem dead.
+    const now = performance.now();
+    const late = now - this.lastBeat > (this.deadAfterMs * 2) / HEARTBEATS_PER_LEASE;
+    this.steadySince = late || steady === null ? now : steady;
+    this.lastBeat = now;
   }
 }

@@ -86,6 +86,13 @@ export class MailboxStore {
     return stored;
   }
 
+  /** Tells the user's live channel of the newest event, where a commit was not known to have happened: listeners read what they lack. */
+  async announce(userId: string): Promise<void> {
+    const { head } = await this.state(this.database, userId);
+    const events = await this.readAfter(userId, head - 1, 1);
+    this.bus.publish(userId, { kind: 'events', events });
+  }
+
   /** Makes sure that the user has a mailbox. */
   async open(userId: string): Promise<void> {
     await this.database.query('INSERT INTO mailboxes (user_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING', [

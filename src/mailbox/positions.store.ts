@@ -30,10 +30,10 @@ export class PositionsStore {
     return resumePoint(state, own, Math.max(0, ...positions.map(({ position }) => position)), cursor);
   }
 
-  /** Moves a device's position forward, never back. */
+  /** Moves a device's position forward, never back, and never beyond the head. The mailbox must be open. */
   async advance(userId: string, deviceId: string, position: number): Promise<void> {
     await this.database.query(
-      `INSERT INTO mailbox_positions AS p (user_id, device_id, position) VALUES ($1, $2, $3)
+      `INSERT INTO mailbox_positions AS p (user_id, device_id, position) SELECT $1, $2, least($3, head) FROM mailboxes WHERE user_id = $1
        ON CONFLICT (user_id, device_id) DO UPDATE SET position = excluded.position, updated_at = now() WHERE p.position < excluded.position`,
       [userId, deviceId, position],
     );
@@ -42,7 +42,8 @@ export class PositionsStore {
 
 function resumePoint(state: MailboxState, own: number | null, furthest: number, cursor: Cursor | null): ResumePoint {
   const { epoch, head, trimmed_to } = state;
-  const wanted = cursor?.seq ?? own ?? furthest;
+  // A position beyond the head is of numbers that are gone: nothing up to the head may be taken for read twice, or left out.
+  const wanted = cursor?.seq ?? Math.min(own ?? furthest, head);
   if (cursor !== null && (cursor.epoch !== epoch || cursor.seq > head)) {
     return { state, from_seq: trimmed_to, resume: 'reset', missed: { missed_from: null, missed_to: null } };
   }

@@ -1,5 +1,6 @@
 import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
 import { ComponentError } from '../errors';
+import { endClient } from './end-client';
 import { ProcessLock } from './process-lock';
 import type { Sql, Transaction } from './sql';
 
@@ -54,9 +55,16 @@ export class Database implements Sql {
     return { active: totalCount - idleCount, waiting: waitingCount, limit: this.options.poolSize };
   }
 
-  /** Takes the process lock, also after an outage; false when another process has it. */
-  acquireExclusive(url: string): Promise<boolean> {
-    return this.processLock.acquire(url);
+  /**
+   * Takes the process lock, or proves that it is still held; false when another process has it.
+   * @throws ComponentError DATABASE_UNAVAILABLE, or what PostgreSQL says
+   */
+  async acquireExclusive(url: string): Promise<boolean> {
+    try {
+      return await this.processLock.acquire(url);
+    } catch (error) {
+      throw connectionError(error, this.options);
+    }
   }
 
   /** Points the pool at a database; statements work from now on, `ready` only after `markOpened`. */
@@ -100,7 +108,7 @@ export class Database implements Sql {
     return this.withClient((client) => run<Row>(client, text, values));
   }
 
-  /** Commits what `work` did, or nothing of it. */
+  /** Commits what `work` did, or nothing of it. A statement that failed fails the whole, also where `work` went on without it. */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const committed: Listener[] = [];
     const result = await this.withClient(async (client) => {
@@ -110,7 +118,7 @@ export class Database implements Sql {
       };
       await run(client, 'BEGIN');
       const value = await work(tx);
-      await run(client, 'COMMIT');
+      await commit(client);
       return value;
     });
     for (const listener of committed) listener();
@@ -160,7 +168,7 @@ export class Database implements Sql {
         throw ComponentError.database('DATABASE_CAPACITY', { cause: error, details: { ...this.load } });
       }
       this.suspect(error);
-      throw error instanceof DatabaseError ? error : unavailable(error, this.options);
+      throw connectionError(error, this.options);
     }
   }
 
@@ -197,11 +205,12 @@ export class Database implements Sql {
     try {
       await client.connect();
       await client.query('SELECT 1');
-      await client.end();
       return true;
     } catch (error) {
       this.lastCause = error;
-      return endedQuietly(client);
+      return isFull(error);
+    } finally {
+      await endClient(client);
     }
   }
 
@@ -210,12 +219,19 @@ export class Database implements Sql {
   }
 }
 
+/** PostgreSQL answers the COMMIT of a transaction in which a statement failed with a rollback, and calls that no error. */
+async function commit(client: PoolClient): Promise<void> {
+  const [ended] = await Promise.allSettled([client.query('COMMIT')]);
+  if (ended.status === 'rejected') throw connectionError(ended.reason);
+  if (ended.value.command !== 'COMMIT') throw ComponentError.database('DATABASE_QUERY_FAILED');
+}
+
 async function run<Row>(client: PoolClient, text: string, values: readonly unknown[] = []): Promise<Row[]> {
   try {
     const result = await client.query(text, values as unknown[]);
     return result.rows as Row[];
   } catch (error) {
-    throw error instanceof DatabaseError ? error : unavailable(error);
+    throw connectionError(error);
   }
 }
 
@@ -232,13 +248,17 @@ function isConnectionFailure(error: unknown): boolean {
   return error instanceof ComponentError && error.reason === 'DATABASE_UNAVAILABLE';
 }
 
+/** True when the server answers, but takes no more connections: class 53. Those that we have go on. */
+function isFull(error: unknown): boolean {
+  return error instanceof DatabaseError && /^53/.test(error.code ?? '');
+}
+
+/** What PostgreSQL says keeps its SQLSTATE; all else is the connection's. */
+function connectionError(error: unknown, options?: DatabaseOptions): unknown {
+  return error instanceof DatabaseError ? error : unavailable(error, options);
+}
+
 function unavailable(cause: unknown, options?: DatabaseOptions): ComponentError {
   const details = options ? { connection_timeout: options.connectTimeoutMs / 1000 } : {};
   return ComponentError.database('DATABASE_UNAVAILABLE', { cause, details });
-}
-
-async function endedQuietly(client: Client): Promise<false> {
-  // The connection is broken already; what ending it says adds nothing to the cause kept above.
-  await Promise.allSettled([client.end()]);
-  return false;
 }

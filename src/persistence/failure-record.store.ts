@@ -66,10 +66,25 @@ export class PostgresFailureRecordStore extends FailureRecordStore {
 
   private async notifyUsers(tx: Transaction, records: readonly FailureRecord[]): Promise<void> {
     const owed = records.filter((record) => record.notify && record.user_id !== null);
+    if (owed.length === 0) return;
+    const active = await lockActiveRuns(tx, owed);
     for (const record of owed.sort((a, b) => ((a.user_id ?? '') < (b.user_id ?? '') ? -1 : 1))) {
-      await this.notifications.notify(tx, record.user_id ?? '', bodyOfRecord(record));
+      const body = bodyOfRecord(record);
+      // Nothing of a run follows its terminal event: what is told later belongs to the thread alone.
+      const run_id = body.run_id !== null && active.has(body.run_id) ? body.run_id : null;
+      await this.notifications.notify(tx, record.user_id ?? '', { ...body, run_id });
     }
   }
+}
+
+/** Keeps the runs that have not ended from ending before the notifications are written. Runs are locked before mailboxes, by id. */
+async function lockActiveRuns(tx: Transaction, records: readonly FailureRecord[]): Promise<ReadonlySet<string>> {
+  const ids = records.flatMap(({ run_id }) => run_id ?? []);
+  const rows = await tx.query<{ id: string }>(
+    'SELECT id FROM runs WHERE id = ANY($1::uuid[]) AND finished_at IS NULL ORDER BY id FOR SHARE',
+    [ids],
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 function recordOf(row: Row): FailureRecord {

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { AppConfig } from '../config';
-import { classify, ComponentError, FailureReporter } from '../errors';
+import { classify, ComponentError, FailureReporter, PeriodicLoop } from '../errors';
 import { Database } from './database';
 import { EmbeddedPostgres, EmbeddedPostgresError } from './embedded';
 import { hasPendingMigrations, migrate } from './migrate';
 
 const RETRY_MS = 300;
+const WATCH_LOCK_MS = 2_000;
 
 /**
  * Brings the database up: embedded server, connection, process lock, migrations. A database that is merely away is waited for in the
@@ -18,7 +19,9 @@ export class PersistenceLifecycle {
   private readonly stopping = new AbortController();
   private embedded: EmbeddedPostgres | null = null;
   private background: Promise<void> | null = null;
+  private watch: PeriodicLoop | null = null;
   private url = '';
+  private waitingFor: string | null = null;
 
   constructor(
     private readonly config: AppConfig,
@@ -40,12 +43,22 @@ export class PersistenceLifecycle {
     this.database.onDown((cause) => void this.reportDown(cause));
     this.database.connect(this.url);
     if (!(await this.bringUp())) this.background = this.keepTrying(onFatal);
-    this.database.onReady(() => void this.relock(onFatal));
+    const watch = new PeriodicLoop({
+      name: 'persistence.lock',
+      everyMs: WATCH_LOCK_MS,
+      work: () => this.relock(onFatal),
+      reporter: this.reporter,
+      component: 'Database',
+    });
+    this.watch = watch;
+    watch.start();
+    this.database.onReady(() => void watch.trigger());
   }
 
   async close(): Promise<void> {
     this.stopping.abort();
     await this.background;
+    await this.watch?.stop();
     await this.database.close();
     await this.embedded?.stop();
   }
@@ -62,7 +75,7 @@ export class PersistenceLifecycle {
     throw translated(result.reason);
   }
 
-  /** False when the database is away. */
+  /** False when the database is away. @throws ComponentError for what waiting cannot mend */
   private async bringUp(): Promise<boolean> {
     try {
       await this.database.query('SELECT 1');
@@ -70,11 +83,19 @@ export class PersistenceLifecycle {
       await this.migrate();
     } catch (error) {
       const classified = classify(error, 'Database');
-      if (classified.definition.code === 1005 && classified.definition.retryable) return false;
-      throw classified;
+      if (!isWaitedFor(classified)) throw classified;
+      await this.reportWaiting(classified);
+      return false;
     }
     this.database.markOpened();
     return true;
+  }
+
+  /** That the database is away was said by `onDown`; whatever else is waited for is said once. */
+  private async reportWaiting(error: ComponentError): Promise<void> {
+    if (error.reason === 'DATABASE_UNAVAILABLE' || error.reason === this.waitingFor) return;
+    this.waitingFor = error.reason;
+    await this.reporter.report(error, { operation: 'persistence.open' });
   }
 
   private async lock(): Promise<void> {
@@ -102,13 +123,14 @@ export class PersistenceLifecycle {
     }
   }
 
-  /** After an outage the lock's connection is gone too. */
+  /** The lock's connection can be lost alone, and is lost in every outage; until it is held again another process could begin. */
   private async relock(onFatal: (error: unknown) => void): Promise<void> {
+    if (this.stopping.signal.aborted || !this.database.ready) return;
     try {
-      if (!this.stopping.signal.aborted) await this.lock();
+      await this.lock();
     } catch (error) {
-      const { cause } = await this.reporter.report(error, { operation: 'persistence.relock' });
-      if (!cause.definition.retryable) onFatal(cause);
+      if (!classify(error, 'Database').definition.retryable) onFatal(error);
+      throw error;
     }
   }
 
@@ -116,6 +138,12 @@ export class PersistenceLifecycle {
     const error = cause instanceof ComponentError ? cause : ComponentError.database('DATABASE_UNAVAILABLE', { cause });
     await this.reporter.report(error, { operation: 'database.probe' });
   }
+}
+
+/** Pending migrations do not apply themselves: they end the start, although a client may try again. What has no SQLSTATE is the connection's. */
+function isWaitedFor({ definition, reason, details }: ComponentError): boolean {
+  if (definition.code !== 1005 || reason === 'DATABASE_SCHEMA_OUTDATED') return false;
+  return definition.retryable || (reason === 'DATABASE_QUERY_FAILED' && details['sqlstate'] === undefined);
 }
 
 function translated(error: unknown): unknown {

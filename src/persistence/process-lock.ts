@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { endClient } from './end-client';
 
 /** Key of the advisory lock that says: this process works on this database alone. An arbitrary constant. */
 const LOCK_KEY = 47_111_005;
@@ -12,6 +13,8 @@ const RETRY_MS = 100;
  */
 export class ProcessLock {
   private client: Client | null = null;
+  private acquiring: Promise<boolean> | null = null;
+  private released = false;
 
   constructor(private readonly connectTimeoutMs: number) {}
 
@@ -19,9 +22,50 @@ export class ProcessLock {
     return this.client !== null;
   }
 
-  /** False when another process holds the lock, also after waiting for the connection of a dead one to end. */
-  async acquire(url: string): Promise<boolean> {
-    if (this.client !== null) return true;
+  /**
+   * False when another process holds the lock, also after waiting for the connection of a dead one to end. A lock that is held already is
+   * proven by its connection; calls at the same time share one outcome: two connections of ours would wait for each other.
+   * @throws what the connection throws
+   */
+  acquire(url: string): Promise<boolean> {
+    this.acquiring ??= this.take(url).finally(() => (this.acquiring = null));
+    return this.acquiring;
+  }
+
+  async release(): Promise<void> {
+    this.released = true;
+    await Promise.allSettled([this.acquiring]);
+    const { client } = this;
+    this.client = null;
+    if (client !== null) await endClient(client);
+  }
+
+  private async take(url: string): Promise<boolean> {
+    if (await this.stillHeld()) return true;
+    const client = this.newClient(url);
+    let locked = false;
+    try {
+      await client.connect();
+      locked = await this.lockedInTime(client);
+      if (locked) this.client = client;
+    } finally {
+      if (!locked) await endClient(client);
+    }
+    return locked;
+  }
+
+  /** Asks on the connection that holds the lock: a failover may have taken both without a word. */
+  private async stillHeld(): Promise<boolean> {
+    const { client } = this;
+    if (client === null) return false;
+    const [answer] = await Promise.allSettled([client.query('SELECT 1')]);
+    if (answer.status === 'fulfilled' && this.client === client) return true;
+    this.client = null;
+    await endClient(client);
+    return false;
+  }
+
+  private newClient(url: string): Client {
     const client = new Client({
       connectionString: url,
       connectionTimeoutMillis: this.connectTimeoutMs,
@@ -35,28 +79,16 @@ export class ProcessLock {
     };
     client.on('error', lose);
     client.on('end', lose);
-    await client.connect();
-    if (!(await lockedInTime(client))) {
-      await client.end();
-      return false;
+    return client;
+  }
+
+  private async lockedInTime(client: Client): Promise<boolean> {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [LOCK_KEY]);
+      if (rows[0]?.locked === true) return true;
+      if (this.released || performance.now() > deadline) return false;
+      await delay(RETRY_MS);
     }
-    this.client = client;
-    return true;
-  }
-
-  async release(): Promise<void> {
-    const { client } = this;
-    this.client = null;
-    await client?.end();
-  }
-}
-
-async function lockedInTime(client: Client): Promise<boolean> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [LOCK_KEY]);
-    if (rows[0]?.locked === true) return true;
-    if (performance.now() > deadline) return false;
-    await delay(RETRY_MS);
   }
 }

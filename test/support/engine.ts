@@ -10,6 +10,7 @@ import {
   MessageIntake,
   RunExecutor,
   RunQueue,
+  RunStore,
   type RunWakeUp,
   Supervisor,
   SupportCodeLookup,
@@ -27,7 +28,11 @@ export class DirectRunQueue extends RunQueue {
   failure: Error | null = null;
   /** False: wake-ups are lost, as by a queue that was wiped. */
   delivering = true;
+  /** Set: looking for jobs rejects with it. */
+  lookupFailure: Error | null = null;
   executor: RunExecutor | null = null;
+  /** What the executor threw: a queue would report it, and repeat the job. */
+  readonly failures: unknown[] = [];
   private readonly running = new Set<Promise<void>>();
 
   override enqueue(wakeUps: readonly RunWakeUp[]): Promise<void> {
@@ -38,7 +43,7 @@ export class DirectRunQueue extends RunQueue {
   }
 
   override pending(): Promise<ReadonlySet<string>> {
-    return Promise.resolve(new Set());
+    return this.lookupFailure ? Promise.reject(this.lookupFailure) : Promise.resolve(new Set());
   }
 
   async idle(): Promise<void> {
@@ -47,8 +52,11 @@ export class DirectRunQueue extends RunQueue {
 
   private track(work: Promise<void> | undefined): void {
     if (work === undefined) return;
-    this.running.add(work);
-    void work.finally(() => this.running.delete(work));
+    const settled = Promise.allSettled([work]).then(([outcome]) => {
+      if (outcome.status === 'rejected') this.failures.push(outcome.reason);
+      this.running.delete(settled);
+    });
+    this.running.add(settled);
   }
 }
 
@@ -140,6 +148,13 @@ export class Engine {
     const end = await found.promise;
     unsubscribe();
     return end;
+  }
+
+  /** Resolves when the run has ended, on whatever process. */
+  async untilEnded(user: string, runId: string): Promise<void> {
+    const runs = this.app.get(RunStore);
+    while ((await runs.view(user, runId))?.finished_at === null)
+      await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
   async stop(graceMs = 0): Promise<void> {

@@ -24,6 +24,8 @@ export class RunEntity {
   /** How often a wake-up was enqueued; part of the job id. */
   @Column('int', { default: 0 }) dispatch!: number;
   @Column({ type: 'timestamptz', name: 'dispatched_at', precision: 3, nullable: true }) dispatchedAt!: Date | null;
+  /** Since when nobody advances it: its acceptance, or the loss of its last worker. */
+  @Column({ type: 'timestamptz', name: 'waiting_since', precision: 3, default: NOW }) waitingSince!: Date;
   @Column('uuid', { name: 'worker_id', nullable: true }) workerId!: string | null;
   /** Fencing token: grows with every lease; a write with an older one matches no row. */
   @Column('int', { default: 0 }) fence!: number;

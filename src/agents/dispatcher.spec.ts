@@ -1,0 +1,116 @@
+import { createTestDatabase, type TestDatabase } from '../../test/support/database';
+import { Engine } from '../../test/support/engine';
+import { loadConfig } from '../config';
+import type { Database } from '../persistence';
+import { FailureReporter } from '../errors';
+import { RunEnding } from '.';
+import { Dispatcher } from './dispatcher.service';
+import { Reconciler } from './reconciler.service';
+import type { RunQueue } from './run-queue';
+
+describe('the dispatcher', () => {
+  describe('alone', () => {
+    let atOnce = 0;
+    let most = 0;
+    const claimed: string[] = [];
+
+    /** Notes for whom it is asked, and how many ask at the same time. */
+    const database = {
+      transaction: async () => {
+        most = Math.max(most, (atOnce += 1));
+        await new Promise(setImmediate);
+        atOnce -= 1;
+        return [];
+      },
+    } as unknown as Database;
+    const queue = {} as RunQueue;
+    const reporter = {
+      report: (_error: unknown, { user_id }: { user_id: string }) => Promise.resolve(claimed.push(user_id)),
+    } as unknown as FailureReporter;
+
+    beforeEach(() => {
+      atOnce = most = 0;
+      claimed.length = 0;
+    });
+
+    it('works off every wake, and leaves connections for others', async () => {
+      const asked: string[] = [];
+      const watching = {
+        transaction: (work: unknown) => {
+          asked.push('x');
+          return database.transaction(work as never);
+        },
+      } as unknown as Database;
+      const dispatcher = new Dispatcher(watching, queue, reporter, loadConfig({}));
+      for (let user = 0; user < 500; user += 1) dispatcher.wake(`u${user}`);
+      await dispatcher.settled();
+      expect(asked).toHaveLength(500);
+      expect(most).toBeLessThanOrEqual(4);
+    });
+
+    it('misses no wake, at whatever moment it comes', async () => {
+      const failing = {
+        transaction: async () => {
+          await Promise.resolve();
+          throw new Error('away');
+        },
+      } as unknown as Database;
+      const dispatcher = new Dispatcher(failing, queue, reporter, loadConfig({}));
+      const expected: string[] = [];
+      for (let round = 0; round < 400; round += 1) {
+        dispatcher.wake(`u${round}`);
+        expected.push(`u${round}`);
+        for (let microtask = 0; microtask < round % 23; microtask += 1) await Promise.resolve();
+      }
+      await dispatcher.settled();
+      expect([...claimed].sort()).toEqual([...expected].sort());
+    });
+  });
+
+  describe('while the queue is away', () => {
+    let test: TestDatabase;
+    let engine: Engine;
+
+    beforeEach(async () => {
+      test = await createTestDatabase();
+      engine = await Engine.start(test.url);
+      engine.queue.failure = new Error('queue away');
+    });
+
+    afterEach(async () => {
+      await engine.stop();
+      await test.drop();
+    });
+
+    const delayed = () => engine.database.query('SELECT run_id FROM error_records WHERE reason = $1', ['RUN_DELAYED']);
+
+    it('records the delay of a run once, however often it tries', async () => {
+      const { run_id } = await engine.drill('ann', 'm1', { tokens: 1 });
+      for (let pass = 0; pass < 5; pass += 1) {
+        await engine.app.get(Reconciler).reconcile();
+        await engine.app.get(Dispatcher).settled();
+      }
+      expect(await delayed()).toEqual([{ run_id }]);
+      engine.queue.failure = null;
+      expect(await engine.ended('ann', run_id)).toMatchObject({ type: 'agent_completed' });
+    });
+
+    it('tells nothing of a run after its end', async () => {
+      const { run_id } = await engine.drill('ann', 'm1', { tokens: 1 });
+      const reported = jest.spyOn(engine.app.get(FailureReporter), 'report');
+      while ((await delayed()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      reported.mockRestore();
+      await engine.app.get(RunEnding).cancel('ann', run_id);
+      const late = { operation: 'run.enqueue', user_id: 'ann', run_id, notify: true };
+      await engine.app.get(FailureReporter).report(new Error('late'), late);
+      const events = await engine.events('ann');
+      expect(events.map(({ type, run_id: of }) => [type, of === run_id])).toEqual([
+        ['message_created', true],
+        ['run_queued', true],
+        ['notification', true],
+        ['agent_cancelled', true],
+        ['notification', false],
+      ]);
+    });
+  });
+});

@@ -1,0 +1,92 @@
+import { ComponentError } from '../errors';
+
+/** What became of one item of a batch. */
+export type Outcome<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; readonly error: unknown };
+
+export interface GroupCommitOptions<T, R> {
+  /** Writes all items in one transaction; one outcome for each, in their order. A rejection means that nothing was written. */
+  readonly writeAll: (items: readonly T[]) => Promise<readonly Outcome<R>[]>;
+  /** Writes one item in a transaction of its own: after a batch has failed, so that a bad item fails its own caller alone. */
+  readonly writeOne: (item: T) => Promise<R>;
+  /** True when the failure is not the items' fault: then all callers get it, and nothing is tried again. */
+  readonly isOutage: (error: unknown) => boolean;
+  readonly maxBatch: number;
+  /** Batches under way at the same time. */
+  readonly lanes: number;
+  /** Items that may wait; more are refused with DATABASE_CAPACITY. */
+  readonly maxWaiting: number;
+}
+
+interface Waiting<T, R> {
+  readonly item: T;
+  readonly resolve: (value: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Lets writes that arrive together share a transaction: while a batch is under way the next one fills. Alone, a write goes at once.
+ */
+export class GroupCommit<T, R> {
+  private waiting: Waiting<T, R>[] = [];
+  private busy = 0;
+  private scheduled = false;
+
+  constructor(private readonly options: GroupCommitOptions<T, R>) {}
+
+  /** @throws ComponentError DATABASE_CAPACITY when too much waits; else what writing the item throws */
+  submit(item: T): Promise<R> {
+    const { maxWaiting } = this.options;
+    if (this.waiting.length >= maxWaiting) {
+      return Promise.reject(ComponentError.database('DATABASE_CAPACITY', { details: { waiting: maxWaiting } }));
+    }
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  /** At the end of the event loop's turn: what one read of the sockets has brought goes together. */
+  private schedule(): void {
+    if (this.scheduled || this.busy >= this.options.lanes) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.startBatches();
+    });
+  }
+
+  private startBatches(): void {
+    while (this.waiting.length > 0 && this.busy < this.options.lanes) {
+      const batch = this.waiting.splice(0, this.options.maxBatch);
+      this.busy += 1;
+      void this.write(batch).finally(() => {
+        this.busy -= 1;
+        if (this.waiting.length > 0) this.schedule();
+      });
+    }
+  }
+
+  /** Never rejects: every caller has its own outcome. */
+  private async write(batch: readonly Waiting<T, R>[]): Promise<void> {
+    try {
+      const outcomes = await this.options.writeAll(batch.map(({ item }) => item));
+      batch.forEach((waiting, at) => settle(waiting, outcomes[at]));
+    } catch (error) {
+      await this.reportToCallers(batch, error);
+    }
+  }
+
+  private async reportToCallers(batch: readonly Waiting<T, R>[], error: unknown): Promise<void> {
+    const together = batch.length === 1 || this.options.isOutage(error);
+    for (const { item, resolve, reject } of batch) {
+      if (together) reject(error);
+      else await this.options.writeOne(item).then(resolve, reject);
+    }
+  }
+}
+
+function settle<T, R>(waiting: Waiting<T, R>, outcome: Outcome<R> | undefined): void {
+  if (outcome === undefined) waiting.reject(new TypeError('a batch gives an outcome for each of its items'));
+  else if (outcome.ok) waiting.resolve(outcome.value);
+  else waiting.reject(outcome.error);
+}
