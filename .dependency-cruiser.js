@@ -89,7 +89,7 @@ const rules = [
   {
     name: 'shipped-dependencies',
     comment: 'What the product imports is installed with it: not a development dependency',
-    from: { path: '^(src|packages)/', pathNot: TESTS },
+    from: { path: '^(src|packages/[^/]+/src)/', pathNot: TESTS },
     to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
   },
 ];
