@@ -8,7 +8,7 @@ import { RunQueue } from './run-queue';
 import { workerIsDead, Workers } from './workers.service';
 
 /** A job that has not come to anything after this time is looked for in the queue. */
-const JOB_MISSING_AFTER_MS = 15_000;
+const JOB_MISSING_AFTER_MS = 5_000;
 const BATCH = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
