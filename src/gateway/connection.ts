@@ -89,17 +89,19 @@ export class Connection {
     (this.socket.emit as (name: string, payload: unknown) => boolean)(event.type, event);
   }
 
+  /** A transport that can take more says `ready`; Engine.IO's own `drain` comes earlier, or never. */
   private async drained(): Promise<void> {
     const { conn } = this.socket;
     while (conn.readyState === 'open' && !conn.transport.writable) {
+      const { transport } = conn;
       await new Promise<void>((resolve) => {
         const done = (): void => {
-          conn.off('drain', done);
-          conn.off('close', done);
+          transport.off('ready', done);
+          for (const event of ['upgrade', 'close']) conn.off(event, done);
           resolve();
         };
-        conn.on('drain', done);
-        conn.on('close', done);
+        transport.on('ready', done);
+        for (const event of ['upgrade', 'close']) conn.on(event, done);
       });
     }
   }
