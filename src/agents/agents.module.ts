@@ -5,6 +5,7 @@ import { AgentRegistry } from './agent-registry';
 import { BUILTIN_AGENTS } from './builtin';
 import { Checkpoints } from './checkpoints.service';
 import { Dispatcher } from './dispatcher.service';
+import { MessageBatch } from './message-batch.service';
 import { MessageIntake } from './message-intake.service';
 import { OutputSink } from './output-sink.service';
 import { Reconciler } from './reconciler.service';
@@ -28,6 +29,7 @@ import { Workers } from './workers.service';
     AgentRegistry,
     Checkpoints,
     Dispatcher,
+    MessageBatch,
     MessageIntake,
     OutputSink,
     Reconciler,

@@ -10,25 +10,39 @@ interface Dispatched extends RunWakeUp {
 }
 
 /**
- * What of a user's may run now and was not dispatched yet: the head run of each thread, and runs that lost their worker; no more than the
- * user's limit leaves room for.
+ * What of these users' may run now and was not dispatched yet: the head run of each thread, and runs that lost their worker; of each user
+ * no more than the user's limit leaves room for.
  */
 const CLAIM = `
-WITH candidate AS (
-  SELECT r.id FROM runs r
-  WHERE r.user_id = $1 AND r.finished_at IS NULL AND r.dispatched_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
+WITH wanted AS (
+  SELECT user_id FROM unnest($1::text[]) AS w (user_id)
+), room AS (
+  SELECT w.user_id, $2 - count(a.id) AS places FROM wanted w
+  LEFT JOIN runs a ON a.user_id = w.user_id AND a.finished_at IS NULL AND a.dispatched_at IS NOT NULL
+  GROUP BY w.user_id
+), ranked AS (
+  SELECT r.id, r.user_id, row_number() OVER (PARTITION BY r.user_id ORDER BY r.ordinal) AS place
+  FROM runs r JOIN wanted USING (user_id)
+  WHERE r.finished_at IS NULL AND r.dispatched_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
     AND r.attempt < r.max_attempts
     AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal)
-  ORDER BY r.ordinal
-  LIMIT greatest(0, $2 - (
-    SELECT count(*) FROM runs a
-    WHERE a.user_id = $1 AND a.finished_at IS NULL AND a.dispatched_at IS NOT NULL))
-  FOR UPDATE SKIP LOCKED)
+), candidate AS (
+  SELECT r.id FROM runs r JOIN ranked USING (id) JOIN room ON room.user_id = ranked.user_id
+  WHERE ranked.place <= room.places AND r.finished_at IS NULL AND r.dispatched_at IS NULL
+  ORDER BY r.id FOR UPDATE OF r SKIP LOCKED)
 UPDATE runs SET dispatch = dispatch + 1, dispatched_at = now() FROM candidate WHERE runs.id = candidate.id
 RETURNING runs.id AS run_id, runs.dispatch, runs.user_id, runs.thread_id`;
 
+/** Two claims at once would both see the same room under a user's limit. In one order, or two processes deadlock. */
+const LOCK_USERS = `
+SELECT pg_advisory_xact_lock(key) FROM (
+  SELECT DISTINCT hashtextextended(user_id, 1) AS key FROM unnest($1::text[]) AS w (user_id) ORDER BY key) AS keys`;
+
+/** Users whose runs are claimed by one statement. */
+const BATCH = 100;
+
 /** More at once would leave requests without connections. */
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 
 /** Makes runs claimable whose wake-up did not come to anything. Locked ones are left: whoever holds them changes them. */
 export const RELEASE = `
@@ -69,28 +83,28 @@ export class Dispatcher {
 
   private async drain(): Promise<void> {
     this.draining += 1;
-    for (const userId of this.waiting) {
-      this.waiting.delete(userId);
-      await this.dispatchUser(userId);
+    while (this.waiting.size > 0) {
+      const users = [...this.waiting].slice(0, BATCH);
+      for (const userId of users) this.waiting.delete(userId);
+      await this.dispatch(users);
     }
     // In the same turn as the last look at who waits: no wake can slip in between.
     this.draining -= 1;
   }
 
-  private async dispatchUser(userId: string): Promise<void> {
+  private async dispatch(users: readonly string[]): Promise<void> {
     try {
-      const claimed = await this.claim(userId);
+      const claimed = await this.claim(users);
       if (claimed.length > 0) await this.enqueue(claimed);
     } catch (error) {
-      await this.reporter.report(error, { operation: 'run.dispatch', user_id: userId });
+      await this.reporter.report(error, { operation: 'run.dispatch', user_id: users.length === 1 ? users[0] : null });
     }
   }
 
-  private claim(userId: string): Promise<Dispatched[]> {
+  private claim(users: readonly string[]): Promise<Dispatched[]> {
     return this.database.transaction(async (tx) => {
-      // Two claims at once would both see the same room under the user's limit.
-      await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [userId]);
-      return tx.query<Dispatched>(CLAIM, [userId, this.config.agents.runsPerUser]);
+      await tx.query(LOCK_USERS, [users]);
+      return tx.query<Dispatched>(CLAIM, [users, this.config.agents.runsPerUser]);
     });
   }
 
@@ -99,7 +113,7 @@ export class Dispatcher {
       await this.queue.enqueue(wakeUps);
       this.delayed.clear();
     } catch (cause) {
-      for (const wakeUp of wakeUps) await this.reportDelayed(wakeUp, cause);
+      await Promise.all(wakeUps.map((wakeUp) => this.reportDelayed(wakeUp, cause)));
       await this.release(wakeUps);
     }
   }

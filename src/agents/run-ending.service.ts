@@ -30,8 +30,8 @@ export class RunEnding {
     });
   }
 
-  lockActive(tx: Transaction, threadId: string): Promise<Run[]> {
-    return this.runs.lockActive(tx, threadId);
+  lockActive(tx: Transaction, threadIds: readonly string[]): Promise<Run[]> {
+    return this.runs.lockActive(tx, threadIds);
   }
 
   /** Cancels locked runs; the caller appends the events that this gives. */

@@ -43,7 +43,7 @@ export class RunRetry {
   private async create(tx: Transaction, run: Run): Promise<string> {
     const id = uuidv7();
     const agent = this.registry.get(run.agent);
-    const active = await this.runs.lockActive(tx, run.thread_id);
+    const active = await this.runs.lockActive(tx, [run.thread_id]);
     await tx.query(
       `INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, retry_of) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
       [

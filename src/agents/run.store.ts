@@ -37,10 +37,10 @@ export class RunStore {
     return run ?? null;
   }
 
-  /** The runs of a thread that have not ended, in their order, under row locks. */
-  async lockActive(tx: Transaction, threadId: string): Promise<Run[]> {
-    const text = `SELECT ${RUN_COLUMNS} FROM runs WHERE thread_id = $1 AND finished_at IS NULL ORDER BY id FOR UPDATE`;
-    return (await tx.query<Run>(text, [threadId])).sort((a, b) => a.ordinal - b.ordinal);
+  /** The runs of these threads that have not ended, in their order, under row locks. */
+  async lockActive(tx: Transaction, threadIds: readonly string[]): Promise<Run[]> {
+    const text = `SELECT ${RUN_COLUMNS} FROM runs WHERE thread_id = ANY($1::uuid[]) AND finished_at IS NULL ORDER BY id FOR UPDATE`;
+    return (await tx.query<Run>(text, [threadIds])).sort((a, b) => a.ordinal - b.ordinal);
   }
 
   /** The run as its user sees it, or null. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ErrorBody } from '@clarion/protocol';
-import { NotificationSink, type Transaction } from '../persistence';
-import { MailboxStore } from './mailbox.store';
+import { NotificationSink, type OwedNotification, type Transaction } from '../persistence';
+import { MailboxStore, type NewEvent } from './mailbox.store';
 
 /** Puts the failure that a user has to hear of into the mailbox, in the transaction that stores its record. */
 @Injectable()
@@ -10,10 +10,17 @@ export class MailboxNotifications extends NotificationSink {
     super();
   }
 
-  override async notify(tx: Transaction, userId: string, error: ErrorBody): Promise<void> {
-    const data = { user_notification: error.user_notification, error };
-    await this.mailbox.append(tx, userId, [
-      { type: 'notification', data, thread_id: error.thread_id, run_id: error.run_id },
-    ]);
+  override async notify(tx: Transaction, owed: readonly OwedNotification[]): Promise<void> {
+    const told = Map.groupBy(owed, ({ user_id }) => user_id);
+    const entries = [...told].map(([user_id, notifications]) => ({
+      user_id,
+      events: notifications.map(({ error }) => notificationOf(error)),
+    }));
+    await this.mailbox.appendAll(tx, entries);
   }
+}
+
+function notificationOf(error: ErrorBody): NewEvent {
+  const data = { user_notification: error.user_notification, error };
+  return { type: 'notification', data, thread_id: error.thread_id, run_id: error.run_id };
 }

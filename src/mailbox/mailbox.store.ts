@@ -40,19 +40,27 @@ interface EventRow {
   created_at: Date;
 }
 
+/** What one user is told in a transaction. */
+export interface UserEvents {
+  readonly user_id: string;
+  readonly events: readonly NewEvent[];
+}
+
+/** `back` counts from the mailbox's new head: 0 is its last event. Mailboxes are locked in one order, or batches deadlock. */
 const APPEND = `
 WITH mailbox AS (
-  INSERT INTO mailboxes AS m (user_id, epoch, head) VALUES ($1, $2, $3)
+  INSERT INTO mailboxes AS m (user_id, epoch, head)
+  SELECT b.user_id, b.epoch, b.number FROM unnest($1::text[], $2::text[], $3::int[]) AS b (user_id, epoch, number) ORDER BY b.user_id COLLATE "C"
   ON CONFLICT (user_id) DO UPDATE SET head = m.head + excluded.head
-  RETURNING epoch, head
+  RETURNING user_id, epoch, head
 ), appended AS (
   INSERT INTO mailbox_events (user_id, seq, type, thread_id, run_id, attempt, path, critical, data)
-  SELECT $1, mailbox.head - $3 + e.ordinality, e.type, e.thread_id, e.run_id, e.attempt, e.path, e.critical, e.data
-  FROM mailbox, unnest($4::text[], $5::uuid[], $6::uuid[], $7::int[], $8::text[], $9::bool[], $10::jsonb[])
-    WITH ORDINALITY AS e (type, thread_id, run_id, attempt, path, critical, data, ordinality)
-  RETURNING seq, created_at
+  SELECT e.user_id, mailbox.head - e.back, e.type, e.thread_id, e.run_id, e.attempt, e.path, e.critical, e.data
+  FROM unnest($4::text[], $5::int[], $6::text[], $7::uuid[], $8::uuid[], $9::int[], $10::text[], $11::bool[], $12::jsonb[])
+    AS e (user_id, back, type, thread_id, run_id, attempt, path, critical, data)
+  JOIN mailbox USING (user_id)
 )
-SELECT mailbox.epoch, appended.seq, appended.created_at FROM mailbox, appended ORDER BY appended.seq`;
+SELECT user_id, epoch, head, now()::timestamptz(3) AS created_at FROM mailbox`;
 
 const COLUMNS = 'seq, type, thread_id, run_id, attempt, path, critical, data, created_at';
 
@@ -64,26 +72,40 @@ export class MailboxStore {
     private readonly bus: UserBus,
   ) {}
 
+  /** `appendAll` for one user. */
+  async append(tx: Transaction, userId: string, events: readonly NewEvent[]): Promise<DurableEvent[]> {
+    const [stored = []] = await this.appendAll(tx, [{ user_id: userId, events }]);
+    return stored;
+  }
+
   /**
    * Appends events in the transaction of what they tell of; the row lock on the mailbox makes commit order `seq` order. Lock threads and
-   * runs first. After the commit the user's live channel is told.
+   * runs first, and append once in a transaction. After the commit the users' live channels are told. Each user comes once.
    */
-  async append(tx: Transaction, userId: string, events: readonly NewEvent[]): Promise<DurableEvent[]> {
-    const rows = await tx.query<{ epoch: string; seq: number; created_at: Date }>(APPEND, [
-      userId,
-      newEpoch(),
-      events.length,
-      events.map(({ type }) => type),
-      events.map((event) => event.thread_id ?? null),
-      events.map((event) => event.run_id ?? null),
-      events.map((event) => event.attempt ?? null),
-      events.map((event) => event.path ?? null),
-      events.map(({ type }) => CRITICAL_EVENTS.has(type)),
-      events.map(({ data }) => JSON.stringify(data)),
+  async appendAll(tx: Transaction, told: readonly UserEvents[]): Promise<DurableEvent[][]> {
+    const rows = told.flatMap(({ user_id, events }) =>
+      events.map((event, at) => ({ user_id, back: events.length - 1 - at, event })),
+    );
+    const heads = await tx.query<{ user_id: string; epoch: string; head: number; created_at: Date }>(APPEND, [
+      told.map(({ user_id }) => user_id),
+      told.map(newEpoch),
+      told.map(({ events }) => events.length),
+      rows.map(({ user_id }) => user_id),
+      rows.map(({ back }) => back),
+      rows.map(({ event }) => event.type),
+      rows.map(({ event }) => event.thread_id ?? null),
+      rows.map(({ event }) => event.run_id ?? null),
+      rows.map(({ event }) => event.attempt ?? null),
+      rows.map(({ event }) => event.path ?? null),
+      rows.map(({ event }) => CRITICAL_EVENTS.has(event.type)),
+      rows.map(({ event }) => JSON.stringify(event.data)),
     ]);
-    const stored = events.map((event, at) => placed(userId, event, rows[at]));
-    tx.afterCommit(() => this.bus.publish(userId, { kind: 'events', events: stored }));
-    return stored;
+    const places = new Map(heads.map((place) => [place.user_id, place]));
+    return told.map(({ user_id, events }) => {
+      const stored = placed(user_id, events, places.get(user_id));
+      tx.afterCommit(() => this.bus.publish(user_id, { kind: 'events', events: stored }));
+      return stored;
+    });
   }
 
   /** Tells the user's live channel of the newest event, where a commit was not known to have happened: listeners read what they lack. */
@@ -128,21 +150,24 @@ function newEpoch(): string {
 
 function placed(
   userId: string,
-  event: NewEvent,
-  row: { epoch: string; seq: number; created_at: Date } | undefined,
-): DurableEvent {
-  if (row === undefined) throw new Error('an append returns a row for each event');
-  const { type, data } = event;
-  const { thread_id = null, run_id = null, attempt = null, path = null } = event;
-  return eventOf(userId, row.epoch, {
-    ...row,
-    type,
-    data,
-    thread_id,
-    run_id,
-    attempt,
-    path,
-    critical: CRITICAL_EVENTS.has(type),
+  events: readonly NewEvent[],
+  place: { epoch: string; head: number; created_at: Date } | undefined,
+): DurableEvent[] {
+  if (place === undefined) throw new Error('an append returns a row for each mailbox');
+  const { epoch, head, created_at } = place;
+  return events.map(({ type, data, thread_id = null, run_id = null, attempt = null, path = null }, at) => {
+    const seq = head - events.length + 1 + at;
+    return eventOf(userId, epoch, {
+      seq,
+      type,
+      thread_id,
+      run_id,
+      attempt,
+      path,
+      critical: CRITICAL_EVENTS.has(type),
+      data,
+      created_at,
+    });
   });
 }
 

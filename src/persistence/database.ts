@@ -13,6 +13,8 @@ export interface DatabaseOptions {
 
 const PROBE_INTERVAL_MS = 200;
 const SERVER_FIRST_MS = 200;
+/** The part of `connectTimeoutMs` after which a statement without an answer starts a probe; the probe has the rest. */
+const SUSPECT_AFTER = 1 / 3;
 
 // int8 columns hold sequence numbers, which stay far below 2^53.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -28,6 +30,8 @@ export class Database implements Sql {
   private url = '';
   private lastCause: unknown = null;
   private up = false;
+  /** Aborted when the database is found to be away: whatever waits for its answer then gives up. */
+  private outage = new AbortController();
   private opened = false;
   private closed = false;
   private probing: Promise<void> | null = null;
@@ -69,21 +73,8 @@ export class Database implements Sql {
 
   /** Points the pool at a database; statements work from now on, `ready` only after `markOpened`. */
   connect(url: string): void {
-    const { poolSize, connectTimeoutMs, statementTimeoutMs } = this.options;
     this.url = url;
-    this.pool = new Pool({
-      connectionString: url,
-      max: poolSize,
-      connectionTimeoutMillis: connectTimeoutMs,
-      statement_timeout: statementTimeoutMs,
-      // For a server that does not answer at all; one that does gets to say 57014 first.
-      query_timeout: statementTimeoutMs + SERVER_FIRST_MS,
-      idle_in_transaction_session_timeout: 10_000,
-      keepAlive: true,
-      application_name: 'clarion',
-    });
-    this.pool.on('error', (error) => this.suspect(error));
-    this.pool.on('connect', (client) => client.on('error', (error) => this.suspect(error)));
+    this.pool = this.createPool();
     this.up = true;
   }
 
@@ -139,14 +130,43 @@ export class Database implements Sql {
     this.closed = true;
     await this.probing;
     await this.processLock.release();
-    await this.pool?.end();
+    // A server that is away does not confirm the end of a connection.
+    if (this.up) await this.pool?.end();
+  }
+
+  private createPool(): Pool {
+    const { poolSize, connectTimeoutMs, statementTimeoutMs } = this.options;
+    const pool = new Pool({
+      connectionString: this.url,
+      max: poolSize,
+      connectionTimeoutMillis: connectTimeoutMs,
+      statement_timeout: statementTimeoutMs,
+      // For a server that does not answer at all; one that does gets to say 57014 first.
+      query_timeout: statementTimeoutMs + SERVER_FIRST_MS,
+      idle_in_transaction_session_timeout: 10_000,
+      keepAlive: true,
+      application_name: 'clarion',
+    });
+    pool.on('error', (error) => this.suspect(error));
+    pool.on('connect', (client) => client.on('error', (error) => this.suspect(error)));
+    return pool;
   }
 
   private async withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.acquire();
+    const slow = setTimeout(() => this.suspect(null), this.options.connectTimeoutMs * SUSPECT_AFTER);
+    const { signal } = this.outage;
+    try {
+      const client = await this.acquire(signal);
+      return await this.useClient(client, () => untilAway(signal, work(client)));
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  private async useClient<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
     let broken = true;
     try {
-      const result = await work(client);
+      const result = await work();
       broken = false;
       return result;
     } catch (error) {
@@ -158,12 +178,15 @@ export class Database implements Sql {
     }
   }
 
-  private async acquire(): Promise<PoolClient> {
+  private async acquire(outage: AbortSignal): Promise<PoolClient> {
     const { pool } = this;
     if (pool === null || !this.up) throw unavailable(this.lastCause, this.options);
+    const connecting = pool.connect();
     try {
-      return await pool.connect();
+      return await untilAway(outage, connecting);
     } catch (error) {
+      void releaseLate(connecting);
+      if (outage.aborted) throw error;
       if (pool.totalCount - pool.idleCount >= this.options.poolSize) {
         throw ComponentError.database('DATABASE_CAPACITY', { cause: error, details: { ...this.load } });
       }
@@ -172,7 +195,7 @@ export class Database implements Sql {
     }
   }
 
-  /** Something broke on a connection: find out whether the database is away, and if so, when it returns. */
+  /** Something broke on a connection, or is slow: find out whether the database is away, and if so, when it returns. */
   private suspect(cause: unknown): void {
     if (this.closed || this.probing !== null) return;
     this.probing = this.probe(cause).finally(() => (this.probing = null));
@@ -181,10 +204,7 @@ export class Database implements Sql {
   private async probe(cause: unknown): Promise<void> {
     const wasUp = this.up;
     while (!this.closed && !(await this.answers())) {
-      if (this.up) {
-        this.up = false;
-        for (const listener of this.downListeners) listener(cause);
-      }
+      if (this.up) this.declareAway(cause ?? this.lastCause);
       await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS));
     }
     if (this.closed) return;
@@ -193,24 +213,31 @@ export class Database implements Sql {
     if (returned && this.opened) this.notifyReady();
   }
 
+  /** Gives up what is under way, and connections that may be dead without having said so. */
+  private declareAway(cause: unknown): void {
+    this.up = false;
+    const { outage, pool } = this;
+    this.outage = new AbortController();
+    this.pool = this.createPool();
+    outage.abort(cause);
+    void pool?.end();
+    for (const listener of this.downListeners) listener(cause);
+  }
+
   /** Asks on a connection of its own: a pool that is merely full is no outage. */
   private async answers(): Promise<boolean> {
-    const { connectTimeoutMs } = this.options;
-    const client = new Client({
-      connectionString: this.url,
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: connectTimeoutMs,
-    });
+    const connectionTimeoutMillis = this.options.connectTimeoutMs * (1 - SUSPECT_AFTER);
+    const client = new Client({ connectionString: this.url, connectionTimeoutMillis });
     client.on('error', (error) => (this.lastCause = error));
     try {
+      // Only a server that works gets as far as taking a session.
       await client.connect();
-      await client.query('SELECT 1');
       return true;
     } catch (error) {
       this.lastCause = error;
       return isFull(error);
     } finally {
-      await endClient(client);
+      void endClient(client);
     }
   }
 
@@ -261,4 +288,23 @@ function connectionError(error: unknown, options?: DatabaseOptions): unknown {
 function unavailable(cause: unknown, options?: DatabaseOptions): ComponentError {
   const details = options ? { connection_timeout: options.connectTimeoutMs / 1000 } : {};
   return ComponentError.database('DATABASE_UNAVAILABLE', { cause, details });
+}
+
+/** What `work` gives, or DATABASE_UNAVAILABLE as soon as the outage is declared; what the work comes to later is not looked at. */
+async function untilAway<T>(outage: AbortSignal, work: Promise<T>): Promise<T> {
+  const away = Promise.withResolvers<never>();
+  const onAbort = (): void => away.reject(unavailable(outage.reason));
+  if (outage.aborted) onAbort();
+  else outage.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, away.promise]);
+  } finally {
+    outage.removeEventListener('abort', onAbort);
+  }
+}
+
+/** A connection that comes when nobody waits for it any more goes back. */
+async function releaseLate(connecting: Promise<PoolClient>): Promise<void> {
+  const [late] = await Promise.allSettled([connecting]);
+  if (late.status === 'fulfilled') late.value.release(true);
 }

@@ -68,12 +68,13 @@ export class PostgresFailureRecordStore extends FailureRecordStore {
     const owed = records.filter((record) => record.notify && record.user_id !== null);
     if (owed.length === 0) return;
     const active = await lockActiveRuns(tx, owed);
-    for (const record of owed.sort((a, b) => ((a.user_id ?? '') < (b.user_id ?? '') ? -1 : 1))) {
+    const told = owed.map((record) => {
       const body = bodyOfRecord(record);
       // Nothing of a run follows its terminal event: what is told later belongs to the thread alone.
       const run_id = body.run_id !== null && active.has(body.run_id) ? body.run_id : null;
-      await this.notifications.notify(tx, record.user_id ?? '', { ...body, run_id });
-    }
+      return { user_id: record.user_id ?? '', error: { ...body, run_id } };
+    });
+    await this.notifications.notify(tx, told);
   }
 }
 

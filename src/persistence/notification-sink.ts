@@ -1,8 +1,14 @@
 import type { ErrorBody } from '@clarion/protocol';
 import type { Transaction } from './sql';
 
-/** Puts a failure that concerns a user, but that no answer carries, before that user. Implemented by the mailbox. */
+/** A failure that a user has to hear of. */
+export interface OwedNotification {
+  readonly user_id: string;
+  readonly error: ErrorBody;
+}
+
+/** Puts failures that concern users, but that no answer carries, before those users. Implemented by the mailbox. */
 export abstract class NotificationSink {
-  /** In the transaction that stores the failure's record: the user hears of it exactly once. */
-  abstract notify(tx: Transaction, userId: string, error: ErrorBody): Promise<void>;
+  /** In the transaction that stores the failures' records: each user hears of each exactly once. */
+  abstract notify(tx: Transaction, owed: readonly OwedNotification[]): Promise<void>;
 }

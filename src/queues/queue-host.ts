@@ -50,7 +50,7 @@ export class QueueHost {
    * Prepares the schema, opens every queue and lets the workers take jobs. Afterwards outages are waited out.
    * @throws ComponentError DATABASE_SCHEMA_OUTDATED, or what the connection throws; then nothing is open
    */
-  async open(url: string, processors: Processors): Promise<void> {
+  async open(url: string, processors: Partial<Processors>): Promise<void> {
     try {
       await this.prepare(url);
       await this.openAll(url, processors);
@@ -94,14 +94,14 @@ export class QueueHost {
     else await assertQueueSchema(url);
   }
 
-  private async openAll(url: string, processors: Processors): Promise<void> {
+  private async openAll(url: string, processors: Partial<Processors>): Promise<void> {
     const connections = connectQueues(url, (error) => this.note(error));
     const opening: Opened = { connections, queues: new Map(), workers: new Map() };
     try {
       for (const name of QUEUE_NAMES) await this.openQueue(opening, name);
       // Jobs may enqueue, so the queues are there before the first worker.
       this.opened = opening;
-      for (const name of QUEUE_NAMES) await this.openWorker(opening, name, processors);
+      for (const name of QUEUE_NAMES) if (processors[name]) await this.openWorker(opening, name, processors[name]);
     } catch (error) {
       await this.close(opening);
       throw error;
@@ -115,12 +115,16 @@ export class QueueHost {
     await queue.waitUntilReady();
   }
 
-  private async openWorker({ connections, workers }: Opened, name: QueueName, processors: Processors): Promise<void> {
+  private async openWorker(
+    { connections, workers }: Opened,
+    name: QueueName,
+    process: Processors[QueueName],
+  ): Promise<void> {
     const worker = new HostedWorker({
       queue: name,
       connections,
       concurrency: QUEUES[name].concurrency(this.config),
-      process: (job) => this.failures.attempt(name, job, processors[name]),
+      process: (job) => this.failures.attempt(name, job, process),
       onTrouble: (error) => this.note(error),
       metrics: this.metrics,
     });

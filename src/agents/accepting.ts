@@ -1,0 +1,103 @@
+import type { RequestPayload, RequestResult } from '@clarion/protocol';
+import { v7 as uuidv7 } from 'uuid';
+import { ComponentError } from '../errors';
+import type { NewEvent } from '../mailbox';
+import type { Transaction } from '../persistence';
+import type { RegisteredAgent } from './agent-registry';
+
+export type ChatMessage = RequestPayload<'chat_message'>;
+export type Accepted = RequestResult<'chat_message'>;
+
+/** A message that was sent, by whom. */
+export interface Sent {
+  readonly user_id: string;
+  readonly message: ChatMessage;
+}
+
+/** A message that is to be stored, with the ids that it gets. */
+export interface Admitted extends Sent {
+  readonly agent: RegisteredAgent;
+  readonly max_attempts: number;
+  /** Runs of the thread that go before. */
+  readonly position: number;
+  readonly ids: { readonly message_id: string; readonly thread_id: string; readonly run_id: string };
+}
+
+export interface StoredMessage {
+  readonly user_id: string;
+  readonly client_message_id: string;
+  readonly id: string;
+  readonly thread_id: string;
+  readonly run_id: string;
+  readonly content: string;
+}
+
+const TITLE_LENGTH = 80;
+
+/** The messages of these that are stored already, from whichever transaction. */
+export function findStored(tx: Pick<Transaction, 'query'>, sent: readonly Sent[]): Promise<StoredMessage[]> {
+  return tx.query<StoredMessage>(
+    `SELECT m.user_id, m.client_message_id, m.id, m.thread_id, m.run_id, m.content
+     FROM unnest($1::text[], $2::text[]) AS s (user_id, client_message_id) JOIN messages m USING (user_id, client_message_id)`,
+    [sent.map(({ user_id }) => user_id), sent.map(({ message }) => message.client_message_id)],
+  );
+}
+
+/** The answer to a message that was accepted before. @throws ComponentError MESSAGE_ID_REUSED for other content */
+export function duplicateOf(
+  earlier: Omit<StoredMessage, 'user_id' | 'client_message_id'>,
+  message: ChatMessage,
+): Accepted {
+  if (earlier.content !== message.content) {
+    const { client_message_id } = message;
+    throw ComponentError.messageHandler('MESSAGE_ID_REUSED', { details: { client_message_id } });
+  }
+  return { message_id: earlier.id, thread_id: earlier.thread_id, run_id: earlier.run_id, duplicate: true };
+}
+
+/** New ids; the thread's is the named one. */
+export function newIds({ thread_id }: ChatMessage): Admitted['ids'] {
+  return { message_id: uuidv7(), thread_id: thread_id ?? uuidv7(), run_id: uuidv7() };
+}
+
+/** New threads, messages and runs in one statement. A message id that exists already fails it (23505). */
+const INSERT = `
+WITH item AS (
+  SELECT * FROM unnest($1::text[], $2::uuid[], $3::bool[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::text[], $11::int[])
+    WITH ORDINALITY AS i (user_id, thread_id, new_thread, title, message_id, content, client_message_id, metadata, run_id, agent, max_attempts, place)
+), thread AS (
+  INSERT INTO threads (id, user_id, title) SELECT thread_id, user_id, title FROM item WHERE new_thread
+), message AS (
+  INSERT INTO messages (id, user_id, thread_id, role, content, client_message_id, run_id, metadata)
+  SELECT message_id, user_id, thread_id, 'user', content, client_message_id, run_id, metadata FROM item ORDER BY place
+)
+INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts)
+SELECT run_id, user_id, thread_id, message_id, agent, max_attempts FROM item ORDER BY place`;
+
+/** Stores admitted messages, in their order: runs of one thread get ascending ordinals. */
+export async function insertAdmitted(tx: Transaction, admitted: readonly Admitted[]): Promise<void> {
+  await tx.query(INSERT, [
+    admitted.map(({ user_id }) => user_id),
+    admitted.map(({ ids }) => ids.thread_id),
+    admitted.map(({ message }) => message.thread_id === undefined),
+    admitted.map(({ message }) => message.content.trim().slice(0, TITLE_LENGTH).toWellFormed()),
+    admitted.map(({ ids }) => ids.message_id),
+    admitted.map(({ message }) => message.content),
+    admitted.map(({ message }) => message.client_message_id),
+    admitted.map(({ message }) => (message.metadata === undefined ? null : JSON.stringify(message.metadata))),
+    admitted.map(({ ids }) => ids.run_id),
+    admitted.map(({ agent }) => agent.name),
+    admitted.map(({ max_attempts }) => max_attempts),
+  ]);
+}
+
+/** What every device of the user is told of an accepted message. */
+export function acceptedEvents({ message, ids, agent, position }: Admitted): NewEvent[] {
+  const { message_id, thread_id, run_id } = ids;
+  const { content, client_message_id } = message;
+  const data = { message_id, role: 'user' as const, content, client_message_id };
+  return [
+    { type: 'message_created', data, thread_id, run_id },
+    { type: 'run_queued', data: { agent: agent.name, position }, thread_id, run_id },
+  ];
+}
