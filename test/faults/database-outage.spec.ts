@@ -15,6 +15,8 @@ describe('a database that goes away under load', () => {
   let proxy: TcpProxy;
   let clarion: ClarionProcess;
   let admin: string;
+  let senders: Sender[] = [];
+  let watch: Watch;
 
   beforeAll(async () => {
     postgres = await StoppablePostgres.start();
@@ -23,6 +25,17 @@ describe('a database that goes away under load', () => {
       env: { DATABASE_URL: proxy.through(postgres.url), MESSAGES_PER_MINUTE: '100000', LOG_LEVEL: 'error' },
     });
     admin = await clarion.token('root', true);
+  });
+
+  beforeEach(() => {
+    watch = new Watch(clarion);
+  });
+
+  afterEach(async () => {
+    proxy.heal();
+    await postgres.revive();
+    await watch.stop();
+    for (const sender of senders) sender.close();
   });
 
   afterAll(async () => {
@@ -37,17 +50,16 @@ describe('a database that goes away under load', () => {
     ['cannot be reached', () => proxy.refuse(), () => proxy.heal()],
     ['is cut off by a silent network', () => proxy.hang(), () => proxy.heal()],
   ])('and %s: answered in time, coded, nothing lost, well again by itself', async (what, breakIt, mendIt) => {
-    const senders = await connectSenders(what);
-    const watch = new Watch(clarion);
+    senders = await connectSenders(what);
     senders.forEach((sender) => sender.begin());
     await delay(1_000);
 
     const brokenAt = performance.now();
     await breakIt();
-    const whileAway = await observeOutage(senders, brokenAt);
+    const whileAway = await observeOutage(brokenAt);
     await mendIt();
     const mendedAt = performance.now();
-    const back = await observeReturn(senders, mendedAt);
+    const back = await observeReturn(mendedAt);
     await Promise.all(senders.map((sender) => sender.stop()));
     await watch.stop();
 
@@ -55,11 +67,13 @@ describe('a database that goes away under load', () => {
     const refused = senders.flatMap((sender) => sender.refused);
     console.log(`${what}: ${JSON.stringify({ ...whileAway, ...back, ...summary(accepted, refused, brokenAt) })}`);
     expect(watch.unwell).toEqual([]);
-    expectCodedInTime(senders.flatMap(({ sent }) => sent), refused);
+    expectCodedInTime(
+      senders.flatMap(({ sent }) => sent),
+      refused,
+    );
     await expectAllEnded(senders);
     await expectEndedOnce(postgres.url, accepted);
     await expectRecordedOnce(refused);
-    senders.forEach(({ client }) => client.close());
   });
 
   function connectSenders(what: string): Promise<Sender[]> {
@@ -68,11 +82,10 @@ describe('a database that goes away under load', () => {
   }
 
   /** What somebody sees who comes, probes and looks up while the database is away. */
-  async function observeOutage(senders: readonly Sender[], brokenAt: number) {
+  async function observeOutage(brokenAt: number) {
     const firstRefusal = await until(() => senders.flatMap(({ refused }) => refused)[0]);
-    const notReady = await clarion.until(async () => (await clarion.get('/health/ready')).status === 503);
-    const { body } = await clarion.get<{ error: object }>('/health/ready');
-    expect(Object.keys(body.error)).toContain('database');
+    await clarion.until(() => unreadyFor('database'));
+    const notReadyAt = performance.now();
     const refusal = await refusedConnection();
     expect(refusal.envelope.error).toMatchObject({ code: 1005, retryable: true, component: 'Database' });
     const codes = [firstRefusal.error, refusal.envelope.error].map((error) => error?.support_code ?? '');
@@ -80,8 +93,13 @@ describe('a database that goes away under load', () => {
     await delay(Math.max(0, OUTAGE_MS - (performance.now() - brokenAt)));
     return {
       first_refusal_ms: Math.round(firstRefusal.answeredAt - brokenAt),
-      not_ready_ms: Math.round(performance.now() - brokenAt > 0 ? notReady : 0),
+      not_ready_ms: Math.round(notReadyAt - brokenAt),
     };
+  }
+
+  async function unreadyFor(component: string): Promise<boolean> {
+    const { status, body } = await clarion.get<{ error?: object }>('/health/ready');
+    return status === 503 && component in (body.error ?? {});
   }
 
   async function refusedConnection(): Promise<Refused> {
@@ -98,7 +116,7 @@ describe('a database that goes away under load', () => {
   }
 
   /** How long it takes until everyone is served again, from accepting to the end of a run. */
-  async function observeReturn(senders: readonly Sender[], mendedAt: number) {
+  async function observeReturn(mendedAt: number) {
     const accepted = await Promise.all(
       senders.map((sender) => until(() => sender.accepted.find(({ sentAt }) => sentAt > mendedAt), RETURN_LIMIT_MS)),
     );
@@ -108,7 +126,11 @@ describe('a database that goes away under load', () => {
     const allRan = performance.now() - mendedAt;
     await clarion.until(() => clarion.answers('/health/ready'), RETURN_LIMIT_MS - allRan);
     const ready = performance.now() - mendedAt;
-    return { accepts_again_ms: Math.round(allAccepted), runs_again_ms: Math.round(allRan), ready_ms: Math.round(ready) };
+    return {
+      accepts_again_ms: Math.round(allAccepted),
+      runs_again_ms: Math.round(allRan),
+      ready_ms: Math.round(ready),
+    };
   }
 
   async function expectRecordedOnce(refused: readonly Sent[]): Promise<void> {
@@ -179,7 +201,8 @@ class Watch {
   private async look(): Promise<void> {
     while (!this.stopped) {
       const began = performance.now();
-      if (!(await this.clarion.answers('/health/live'))) this.unwell.push(`${Math.round(performance.now() - began)} ms`);
+      if (!(await this.clarion.answers('/health/live')))
+        this.unwell.push(`${Math.round(performance.now() - began)} ms`);
       await delay(50);
     }
   }

@@ -7,9 +7,9 @@ import { ChatClient, drillWords } from '../support/chat-client';
 import type { ClarionProcess } from '../support/clarion-process';
 
 const PAUSE_MS = 150;
-export const TOKENS = 12;
-export const DRILL = JSON.stringify({ tokens: TOKENS, per_second: 400 });
-const ANSWER = drillWords(TOKENS);
+const TOKENS = 12;
+const DRILL = JSON.stringify({ tokens: TOKENS, per_second: 400 });
+export const ANSWER = drillWords(TOKENS);
 
 /** One request and its answer. Times by the monotonic clock, in milliseconds. */
 export interface Sent {
@@ -31,12 +31,12 @@ export class Sender {
 
   constructor(
     readonly user: string,
-    public client: ChatClient,
+    readonly client: ChatClient,
   ) {}
 
-  static async connect(clarion: ClarionProcess, user: string): Promise<Sender> {
+  static async connect(clarion: ClarionProcess, user: string, cursor?: string): Promise<Sender> {
     const token = await clarion.token(user);
-    return new Sender(user, await ChatClient.connect(clarion.url, { token }));
+    return new Sender(user, await ChatClient.connect(clarion.url, { token, cursor }));
   }
 
   get accepted(): Sent[] {
@@ -56,6 +56,11 @@ export class Sender {
     await this.sending;
   }
 
+  close(): void {
+    this.stopped = true;
+    this.client.close();
+  }
+
   /** Sends one message; the same id again repeats it. */
   async send(client_message_id: string): Promise<Sent> {
     const sentAt = performance.now();
@@ -67,19 +72,22 @@ export class Sender {
   }
 
   private async sendOn(): Promise<void> {
+    const gone = disconnected(this.client);
     while (!this.stopped && this.client.socket.connected) {
       const id = randomUUID();
-      const [outcome] = await Promise.allSettled([Promise.race([this.send(id), this.disconnected()])]);
-      if (outcome.status === 'rejected') this.unanswered.push(id);
-      await delay(PAUSE_MS * (0.5 + Math.random()));
+      const answered = await Promise.race([this.send(id), gone]);
+      if (answered === undefined) this.unanswered.push(id);
+      else await delay(PAUSE_MS * (0.5 + Math.random()));
     }
   }
+}
 
-  private disconnected(): Promise<never> {
-    return new Promise((_, reject) =>
-      this.client.socket.once('disconnect', (reason) => reject(new Error(`disconnected: ${reason}`))),
-    );
-  }
+/** Resolves when the client has lost its connection: it has then received all that it will. */
+export function disconnected({ socket }: ChatClient): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.connected) socket.once('disconnect', () => resolve());
+    else resolve();
+  });
 }
 
 function outcomeOf(answer: Ack<'chat_message'>): Pick<Sent, 'runId' | 'duplicate' | 'error'> {

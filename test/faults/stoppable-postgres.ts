@@ -71,6 +71,12 @@ export class StoppablePostgres {
     for (const pid of this.pids()) send(pid, 'SIGCONT');
   }
 
+  /** Runs, whatever a test has done to it. */
+  async revive(): Promise<void> {
+    this.thaw();
+    if (this.postmaster?.running !== true) await this.start();
+  }
+
   async dispose(): Promise<void> {
     this.guard.kill();
     this.thaw();
@@ -82,7 +88,10 @@ export class StoppablePostgres {
     const pid = this.postmaster?.pid ?? null;
     if (pid === null) return [];
     const all = execFileSync('ps', ['ax', '-o', 'pid=,ppid='], { encoding: 'utf8' });
-    const pairs = all.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+    const pairs = all
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number));
     return [pid, ...pairs.filter(([, parent]) => parent === pid).map(([child]) => child ?? NaN)];
   }
 }

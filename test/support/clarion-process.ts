@@ -38,7 +38,7 @@ export class ClarionProcess {
   private constructor(
     readonly dataDir: string,
     readonly port: number,
-    options: ProcessOptions,
+    readonly options: ProcessOptions,
   ) {
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => name === 'PATH' || name === 'HOME'),
@@ -158,9 +158,7 @@ export class ClarionProcess {
   /** Resolves with the exit code, null after a fatal signal. @throws when it does not end */
   async exit(limitMs = EXIT_LIMIT_MS): Promise<number | null> {
     if (!this.exited) {
-      const [ended] = await Promise.allSettled([
-        once(this.child, 'exit', { signal: AbortSignal.timeout(limitMs) }),
-      ]);
+      const [ended] = await Promise.allSettled([once(this.child, 'exit', { signal: AbortSignal.timeout(limitMs) })]);
       if (ended.status === 'rejected') {
         this.signal('SIGKILL');
         throw new Error(`Clarion did not end within ${limitMs} ms. The log:\n${this.output.slice(-5_000)}`);
