@@ -20,24 +20,13 @@ function direction(room) {
   return {
     name: `direction-${room}`,
     comment: `${room} imports only from the rooms below it (docs/ARCHITECTURE.md)`,
-    from: { path: `^src/${room}/`, pathNot: [TESTS, '\\.indicator\\.ts$'] },
+    from: { path: `^src/${room}/`, pathNot: TESTS },
     to: { path: folders(ROOMS.filter((other) => !reachable.has(other))) },
   };
 }
 
-function indicatorDirection(room) {
-  const rule = direction(room);
-  return {
-    ...rule,
-    name: `direction-${room}-indicator`,
-    comment: 'An indicator stands beside what it measures and implements the contract of health',
-    from: { path: `^src/${room}/.*\\.indicator\\.ts$` },
-    to: { ...rule.to, pathNot: '^src/health/index\\.ts$' },
-  };
-}
-
 const rules = [
-  ...ROOMS.flatMap((room) => [direction(room), indicatorDirection(room)]),
+  ...ROOMS.map(direction),
   {
     name: 'room-by-index',
     comment: 'Another room is imported by its index.ts only',

@@ -79,6 +79,7 @@ export class PersistenceLifecycle {
   private async bringUp(): Promise<boolean> {
     try {
       await this.database.query('SELECT 1');
+      await this.assertDurable();
       await this.lock();
       await this.migrate();
     } catch (error) {
@@ -96,6 +97,13 @@ export class PersistenceLifecycle {
     if (error.reason === 'DATABASE_UNAVAILABLE' || error.reason === this.waitingFor) return;
     this.waitingFor = error.reason;
     await this.reporter.report(error, { operation: 'persistence.open' });
+  }
+
+  /** What is acknowledged has to survive a crash of PostgreSQL (PROTOCOL.md, G1). */
+  private async assertDurable(): Promise<void> {
+    const [row] = await this.database.query<{ synchronous_commit: string }>('SHOW synchronous_commit');
+    if (row?.synchronous_commit !== 'off') return;
+    throw ComponentError.database('DATABASE_NOT_DURABLE', { details: { setting: 'synchronous_commit' } });
   }
 
   private async lock(): Promise<void> {

@@ -56,6 +56,12 @@ describe('bringing the database up', () => {
     await expect(open()).rejects.toMatchObject({ reason: 'DATABASE_SCHEMA_OUTDATED' });
   });
 
+  it('refuses a database that confirms commits before they are durable', async () => {
+    await admin(`ALTER DATABASE ${new URL(test.url).pathname.slice(1)} SET synchronous_commit = off`);
+    const { open } = lifecycle(test.url);
+    await expect(open()).rejects.toMatchObject({ reason: 'DATABASE_NOT_DURABLE', definition: { retryable: false } });
+  });
+
   it('waits for a database that is away at the start, and says so once', async () => {
     const { proxy, url } = await proxied();
     proxy.refuse();

@@ -51,6 +51,12 @@ export const DATABASE = defineReasons('Database', {
     message: 'The database accepts no writes',
     retryAfterMs: 5_000,
   },
+  DATABASE_NOT_DURABLE: {
+    severity: 'critical',
+    http: 503,
+    message: 'The database confirms commits before they are durable',
+    publicDetails: ['setting'],
+  },
   DATABASE_CREDENTIALS: {
     severity: 'critical',
     http: 503,

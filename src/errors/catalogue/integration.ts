@@ -21,7 +21,7 @@ export const INTEGRATION = defineReasons('Integration', {
   HEALTH_CHECK_FAILED: {
     severity: 'error',
     http: 500,
-    message: 'A health check threw an error',
+    message: 'A component is not well',
     publicDetails: ['indicator'],
   },
   NOTIFICATION_FAILED: {

@@ -42,6 +42,11 @@ export const SERVICE = {
     user_friendly_message: 'Our storage is in a state in which it can be read but not changed.',
     action_required: 'Wait a moment; we will try again for you',
   },
+  DATABASE_NOT_DURABLE: {
+    message: 'Nothing can be saved right now',
+    user_friendly_message: 'Our storage is set up so that it could forget what it confirmed, so we do not use it.',
+    action_required: 'Try again later; the operator has to change a setting',
+  },
   DATABASE_CREDENTIALS: {
     message: 'We cannot reach our storage',
     user_friendly_message: 'Our own access to the storage was refused. Nothing of yours is lost.',
@@ -195,8 +200,8 @@ export const SERVICE = {
     action_required: 'Note the time and tell support',
   },
   HEALTH_CHECK_FAILED: {
-    message: 'A check of the service failed',
-    user_friendly_message: 'We could not find out whether a part of the service is well.',
+    message: 'A part of the service is not well',
+    user_friendly_message: 'A part of the service is not as it should be. What you do is not affected yet.',
     action_required: 'Nothing to do',
   },
   NOTIFICATION_FAILED: {
