@@ -18,6 +18,9 @@ import { RunRetry } from './run-retry.service';
 import { RunStore } from './run.store';
 import { SupervisorIndicator } from './supervisor.indicator';
 import { Supervisor } from './supervisor.service';
+import { ThreadDeletion } from './thread-deletion.service';
+import { ThreadStore } from './thread.store';
+import { Threads } from './threads.service';
 import { Workers } from './workers.service';
 
 /** The execution engine: accepts messages, advances their runs, and lets none be lost. */
@@ -43,8 +46,11 @@ import { Workers } from './workers.service';
     RunWriters,
     Supervisor,
     SupervisorIndicator,
+    ThreadDeletion,
+    ThreadStore,
+    Threads,
     Workers,
   ],
-  exports: [ActiveRuns, AgentRegistry, MessageIntake, RunEnding, RunExecutor, RunRetry, RunStore, Supervisor, Workers],
+  exports: [ActiveRuns, AgentRegistry, MessageIntake, RunEnding, RunExecutor, RunRetry, RunStore, Supervisor, ThreadDeletion, Threads, Workers],
 })
 export class AgentsModule {}

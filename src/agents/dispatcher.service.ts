@@ -93,6 +93,8 @@ export class Dispatcher {
   }
 
   private async dispatch(users: readonly string[]): Promise<void> {
+    // The reconciler asks again every second.
+    if (!this.queue.open) return;
     try {
       const claimed = await this.claim(users);
       if (claimed.length > 0) await this.enqueue(claimed);

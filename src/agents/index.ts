@@ -7,4 +7,6 @@ export { RunQueue, type RunWakeUp } from './run-queue';
 export { RunRetry } from './run-retry.service';
 export { RunStore } from './run.store';
 export { Supervisor } from './supervisor.service';
+export { ThreadDeletion } from './thread-deletion.service';
+export { Threads } from './threads.service';
 export { Workers } from './workers.service';

@@ -6,6 +6,8 @@ export interface RunWakeUp {
 
 /** Hands wake-ups to the workers, at least once. The lease, not the queue, decides who runs. */
 export abstract class RunQueue {
+  /** False only while the process starts: runs wait for the queue then, and nobody has to hear of it. */
+  abstract readonly open: boolean;
   /** Resolves when all are stored. Times out by itself; a rejection means that some may not have been stored. */
   abstract enqueue(wakeUps: readonly RunWakeUp[]): Promise<void>;
   /** Those of the given wake-ups whose job waits or is being worked on. */

@@ -54,6 +54,11 @@ export class RunStore {
     return this.views(sql, 'r.user_id = $1 AND r.finished_at IS NULL', [userId]);
   }
 
+  /** The runs that answer these messages, in their order. */
+  async answeringViews(sql: Sql, messageIds: readonly string[]): Promise<RunView[]> {
+    return this.views(sql, 'r.message_id = ANY($1::uuid[])', [messageIds]);
+  }
+
   /** The messages of the run's thread before the run's own, each with its answer, oldest first. */
   async history(run: Run, limit: number): Promise<HistoryMessage[]> {
     const rows = await this.database.query<HistoryMessage>(HISTORY, [run.thread_id, run.message_id, limit]);

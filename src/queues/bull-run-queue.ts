@@ -17,6 +17,10 @@ export class BullRunQueue extends RunQueue {
     super();
   }
 
+  override get open(): boolean {
+    return this.host.isOpen;
+  }
+
   /** @throws ComponentError QUEUE_UNAVAILABLE, within 1.5 s */
   override async enqueue(wakeUps: readonly RunWakeUp[]): Promise<void> {
     const jobs = wakeUps.map((wakeUp) => ({

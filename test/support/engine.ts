@@ -23,6 +23,7 @@ import { TelemetryModule } from '../../src/telemetry';
 
 /** A queue in memory: hands every wake-up to the executor of its process at once. Tests break it on purpose. */
 export class DirectRunQueue extends RunQueue {
+  override readonly open = true;
   readonly enqueued: RunWakeUp[] = [];
   /** Set: enqueuing rejects with it. */
   failure: Error | null = null;
