@@ -5,6 +5,7 @@ import type { Server } from 'socket.io';
 import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { Connections } from './connections.service';
+import { giveUpAfter } from './deadline';
 import { HandshakeService } from './handshake.service';
 import type { Admission, ClientSocket } from './session';
 import { StageClock } from './stage-clock';
@@ -74,7 +75,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
       });
       controller.abort(error);
       timedOut.reject(error);
-    }, limitMs);
+    }, giveUpAfter(limitMs));
     try {
       return await Promise.race([this.handshake.admit(socket, clock, controller.signal), timedOut.promise]);
     } finally {

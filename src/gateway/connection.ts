@@ -51,6 +51,8 @@ export class Connection {
   close(): void {
     clearTimeout(this.retry);
     this.delivery.close();
+    // The transport may outlive this connection, and carry another.
+    this.socket.conn.off('packetCreate', this.onPacketSent).off('packet', this.onPacket);
     this.admission.release();
   }
 
@@ -139,14 +141,16 @@ export class Connection {
   /** `ack: auto`: the transport is ordered, so an answered ping confirms what was sent before it. */
   private trackPings(): void {
     if (this.admission.options.ack !== 'auto') return;
-    const { conn } = this.socket;
-    conn.on('packetCreate', ({ type }: { type: string }) => {
-      if (type === 'ping') this.sentAtPing = this.delivery.sentSeq;
-    });
-    conn.on('packet', ({ type }: { type: string }) => {
-      if (type === 'pong' && this.sentAtPing > this.confirmed) void this.confirm(this.sentAtPing);
-    });
+    this.socket.conn.on('packetCreate', this.onPacketSent).on('packet', this.onPacket);
   }
+
+  private readonly onPacketSent = ({ type }: { type: string }): void => {
+    if (type === 'ping') this.sentAtPing = this.delivery.sentSeq;
+  };
+
+  private readonly onPacket = ({ type }: { type: string }): void => {
+    if (type === 'pong' && this.sentAtPing > this.confirmed) void this.confirm(this.sentAtPing);
+  };
 
   private async confirm(position: number): Promise<void> {
     this.confirmed = position;

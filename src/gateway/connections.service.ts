@@ -32,7 +32,10 @@ export class Connections {
     const connection = new Connection(socket, admission, this.stores);
     this.all.add(connection);
     const caller: Caller = { ...admission, emitError: (envelope) => void socket.emit('error', envelope) };
-    socket.onAny((event: string, ...args: unknown[]) => void this.requests.dispatch(caller, event, args));
+    // Socket.IO lets a number through as a name.
+    socket.onAny(
+      (event: string | number, ...args: unknown[]) => void this.requests.dispatch(caller, String(event), args),
+    );
     // A client may emit an event `error`: the dispatcher answers it; without a listener it would throw here.
     socket.on('error', () => undefined);
     socket.on('disconnect', () => {

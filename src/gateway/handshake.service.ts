@@ -36,6 +36,7 @@ export class HandshakeService {
     const releases: (() => void)[] = [];
     const release = (): void => releases.splice(0).forEach((undo) => undo());
     socket.conn.once('close', release);
+    releases.push(() => socket.conn.off('close', release));
     try {
       const handshake = await clock.run('session', () => {
         const parsed = parse(handshakeAuthSchema, socket.handshake.auth, 'HANDSHAKE_INVALID');

@@ -6,6 +6,7 @@ import type { Principal } from '../auth';
 import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { ClientRequests, type RequestHandlers } from './client-requests.service';
+import { giveUpAfter } from './deadline';
 import { parse } from './parse';
 import { guardPayload } from './payload-guard';
 import type { ConnectionOptions } from './session';
@@ -47,7 +48,7 @@ export class RequestDispatcher {
         details: { event: knownName(event), timeout_ms: this.deadlineMs },
       });
       void this.fail(caller, event, error, answer);
-    }, this.deadlineMs);
+    }, giveUpAfter(this.deadlineMs));
     try {
       const result = await this.handle(caller, event, payload);
       if (callback) answer({ ok: true, ...result } as Ack);

@@ -6,6 +6,9 @@ import type { AppConfig } from '../config';
 import { OriginPolicy } from './origin-policy';
 import { tolerantParser } from './tolerant-parser';
 
+/** How long an open transport may wait for its CONNECT packet. Then the handshake has its time, and refuses with a reason. */
+const CONNECT_PACKET_WITHIN_MS = 5_000;
+
 /** Socket.IO as PROTOCOL.md wants it: limits, heartbeat, CORS by the origin policy, and no connection state recovery. */
 export class SocketIoAdapter extends IoAdapter {
   private readonly origins: OriginPolicy;
@@ -27,7 +30,7 @@ export class SocketIoAdapter extends IoAdapter {
       maxHttpBufferSize: MAX_FRAME_BYTES,
       pingInterval: pingIntervalMs,
       pingTimeout: pingTimeoutMs,
-      connectTimeout: handshakeTimeoutMs,
+      connectTimeout: CONNECT_PACKET_WITHIN_MS + handshakeTimeoutMs,
       perMessageDeflate: false,
       // Whoever asks for a namespace that does not exist is refused in one made for it.
       cleanupEmptyChildNamespaces: true,

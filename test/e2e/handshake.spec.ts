@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { CATALOGUE, type Reason } from '../../src/errors';
+import { Connections } from '../../src/gateway';
 import { drillWords } from '../support/chat-client';
 import { AUDIENCE, ClarionApp, ISSUER } from '../support/clarion-app';
 
@@ -151,6 +152,31 @@ describe('a connection', () => {
     // The server hears of it by a packet that this client does not see answered.
     const again = await eventually(() => app.connect('many'));
     expect(again.ephemeral('connection_established')).toHaveLength(1);
+  });
+});
+
+describe('a transport', () => {
+  it('may carry one connection after the other, and keeps nothing of those that ended', async () => {
+    const opened = jest.spyOn(Connections.prototype, 'open');
+    const listeners = (): Record<string, number> => {
+      const conn = opened.mock.lastCall?.[0].conn;
+      const names = conn?.eventNames() ?? [];
+      return Object.fromEntries(names.map((name) => [name, conn?.listenerCount(name) ?? 0]));
+    };
+    const client = await app.connect('again');
+    const auth = JSON.stringify({ token: await app.token('again') });
+    const once = listeners();
+    for (let round = 0; round < 5; round += 1) {
+      const back = client.next('replay_complete');
+      client.socket.io.engine.write('1');
+      // Written later, answered later: by then the server has read that packet.
+      await app.request('/health/live');
+      client.socket.io.engine.write(`0${auth}`);
+      await back;
+    }
+    expect(opened).toHaveBeenCalledTimes(6);
+    expect(listeners()).toEqual(once);
+    opened.mockRestore();
   });
 });
 

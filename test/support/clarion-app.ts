@@ -23,7 +23,7 @@ interface StartOptions {
   /** What the environment says besides the ordinary. */
   readonly env?: Record<string, string>;
   /** How the process reaches its database, where not directly. */
-  readonly through?: (databaseUrl: string) => string;
+  readonly through?: (databaseUrl: string) => Promise<string>;
   /** A database that another process used before, and that is kept. */
   readonly database?: TestDatabase;
 }
@@ -50,7 +50,7 @@ export class ClarionApp {
       HOST: '127.0.0.1',
       PORT: '0',
       DATA_DIR: dataDir,
-      DATABASE_URL: options.through?.(database.url) ?? database.url,
+      DATABASE_URL: (await options.through?.(database.url)) ?? database.url,
       AUTH_JWT_SECRET: SECRET,
       AUTH_JWT_ISSUER: ISSUER,
       AUTH_JWT_AUDIENCE: AUDIENCE,
