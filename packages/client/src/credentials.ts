@@ -34,6 +34,8 @@ export class Credentials {
     try {
       await this.tryToRenew(link);
     } catch (error) {
+      // The next connection begins with a token of its own.
+      if (error instanceof ClarionError && error.reason === 'CLIENT_DISCONNECTED') return;
       this.report(error instanceof ClarionError ? error : localError('CLIENT_TOKEN_FAILED', error));
     } finally {
       this.renewing = false;

@@ -49,8 +49,9 @@ export class Outbox {
   }
 
   /** Resolves when the store has everything. */
-  settled(): Promise<void> {
-    return this.slot.settled();
+  async settled(): Promise<void> {
+    await this.loading;
+    await this.slot.settled();
   }
 
   private async read(): Promise<readonly OutboxEntry[]> {

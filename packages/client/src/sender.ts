@@ -6,6 +6,8 @@ import type { Outbox, OutboxEntry } from './outbox';
 
 type Message = RequestPayload<'chat_message'>;
 
+const NEW_THREADS = '';
+
 export interface SenderPorts {
   readonly outbox: Outbox;
   readonly bounds: Bounds;
@@ -22,7 +24,7 @@ export interface SenderPorts {
 
 /**
  * Sends what is in the outbox until the server has each message, and knows by its id which it has. Messages of one thread go one
- * after the other, in the order of writing; threads do not wait for each other.
+ * after the other, in the order of writing, and so do those that begin threads; threads do not wait for each other.
  */
 export class Sender {
   private readonly lanes = new Map<string, Promise<void>>();
@@ -31,8 +33,7 @@ export class Sender {
 
   /** @param stored resolves when a reload cannot lose the message any more */
   enqueue(entry: OutboxEntry, live: LiveRun, stored: Promise<void>): void {
-    const { thread_id, client_message_id } = entry.message;
-    const lane = thread_id ?? client_message_id;
+    const lane = entry.message.thread_id ?? NEW_THREADS;
     const before = this.lanes.get(lane) ?? Promise.resolve();
     const turn = before.then(() => this.send(entry, live, stored));
     this.lanes.set(lane, turn);

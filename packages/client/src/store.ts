@@ -55,6 +55,8 @@ export function defaultStore(report: Report): ClientStore {
 export class StoreSlot<T> {
   private latest: T | null | undefined;
   private busy = false;
+  /** Told once until it works again. */
+  private failing = false;
   private written: Promise<void> = Promise.resolve();
 
   constructor(
@@ -92,7 +94,10 @@ export class StoreSlot<T> {
       const value = this.latest;
       this.latest = undefined;
       try {
-        await within(Promise.resolve(this.put(value)), STORE_LIMIT_MS, storeTimeout);
+        const writing = this.put(value);
+        // A store that is done at once is not waited for: whoever reads it next finds the value.
+        if (writing !== undefined) await within(writing, STORE_LIMIT_MS, storeTimeout);
+        this.failing = false;
       } catch (error) {
         this.reportFailure(error);
       }
@@ -105,7 +110,8 @@ export class StoreSlot<T> {
   }
 
   private reportFailure(error: unknown): void {
-    this.report(reportable(error));
+    if (!this.failing) this.report(reportable(error));
+    this.failing = true;
   }
 }
 
