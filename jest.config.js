@@ -21,6 +21,7 @@ module.exports = {
   moduleNameMapper: {
     '^@clarion/protocol$': '<rootDir>/packages/protocol/src/index.ts',
     '^@clarion/protocol/schemas$': '<rootDir>/packages/protocol/src/schemas.ts',
+    '^@clarion/client$': '<rootDir>/packages/client/src/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/packages/.*/dist'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
