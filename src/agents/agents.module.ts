@@ -51,6 +51,18 @@ import { Workers } from './workers.service';
     Threads,
     Workers,
   ],
-  exports: [ActiveRuns, AgentRegistry, MessageIntake, RunEnding, RunExecutor, RunRetry, RunStore, Supervisor, ThreadDeletion, Threads, Workers],
+  exports: [
+    ActiveRuns,
+    AgentRegistry,
+    MessageIntake,
+    RunEnding,
+    RunExecutor,
+    RunRetry,
+    RunStore,
+    Supervisor,
+    ThreadDeletion,
+    Threads,
+    Workers,
+  ],
 })
 export class AgentsModule {}

@@ -128,7 +128,9 @@ function viewOf(row: Run & { position: number; written: string | null }, current
 }
 
 function terminalEvent(run: Run, outcome: RunOutcome, messageId: string | null, durationMs: number): NewEvent {
-  const place = { thread_id: run.thread_id, run_id: run.id, attempt: run.attempt };
+  // A run that never started ends outside of any attempt.
+  const attempt = run.attempt === 0 ? null : run.attempt;
+  const place = { thread_id: run.thread_id, run_id: run.id, attempt };
   const { content } = outcome;
   switch (outcome.status) {
     case 'completed': {

@@ -56,7 +56,9 @@ export class ThreadStore {
   }
 
   async hasMessage(sql: Sql, threadId: string, messageId: string): Promise<boolean> {
-    return (await sql.query('SELECT 1 FROM messages WHERE id = $2 AND thread_id = $1', [threadId, messageId])).length > 0;
+    return (
+      (await sql.query('SELECT 1 FROM messages WHERE id = $2 AND thread_id = $1', [threadId, messageId])).length > 0
+    );
   }
 
   /** The last messages of a thread before one of them, newest first. */

@@ -60,5 +60,7 @@ function placeOf(before: string): ThreadPlace {
 }
 
 function beforeInvalid(): ComponentError {
-  return ComponentError.messageHandler('PAYLOAD_INVALID', { details: { issues: [{ path: 'before', code: 'unknown' }] } });
+  return ComponentError.messageHandler('PAYLOAD_INVALID', {
+    details: { issues: [{ path: 'before', code: 'unknown' }] },
+  });
 }

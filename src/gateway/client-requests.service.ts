@@ -1,18 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { ClientEventName, RequestPayload, RequestResult } from '@clarion/protocol';
-import { MessageIntake, RunEnding, RunRetry, RunStore } from '../agents';
-import type { Principal } from '../auth';
-import { ComponentError } from '../errors';
+import { MessageIntake } from '../agents';
 import { ConnectionGate } from './connection-gate.service';
 import { HealthSnapshot } from './health-snapshot';
-
-/** Answers one kind of request of a verified caller. */
-type RequestHandler<N extends ClientEventName> = (
-  principal: Principal,
-  payload: RequestPayload<N>,
-) => Promise<RequestResult<N>>;
-
-export type RequestHandlers = { readonly [N in ClientEventName]?: RequestHandler<N> };
+import { RunRequests } from './run-requests.service';
+import type { RequestHandlers } from './session';
+import { ThreadRequests } from './thread-requests.service';
 
 /** What a client may ask, each handed to the feature that answers it. */
 @Injectable()
@@ -22,24 +14,18 @@ export class ClientRequests {
   constructor(
     gate: ConnectionGate,
     intake: MessageIntake,
-    ending: RunEnding,
-    retry: RunRetry,
-    runs: RunStore,
+    runs: RunRequests,
+    threads: ThreadRequests,
     health: HealthSnapshot,
   ) {
     this.handlers = {
-      chat_message: async ({ user_id }, message) => {
+      chat_message: async ({ principal: { user_id } }, message) => {
         gate.admitMessage(user_id);
         return intake.accept(user_id, message);
       },
-      run_cancel: ({ user_id }, { run_id }) => ending.cancel(user_id, run_id),
-      run_retry: ({ user_id }, { run_id }) => retry.retry(user_id, run_id),
-      run_get: async ({ user_id }, { run_id }) => {
-        const run = await runs.view(user_id, run_id);
-        if (run === null) throw ComponentError.messageHandler('RUN_NOT_FOUND');
-        return { run };
-      },
-      health_check: async ({ admin }) => ({ report: await Promise.resolve(health.report(admin)) }),
+      ...runs.handlers,
+      ...threads.handlers,
+      health_check: async ({ principal }) => ({ report: await Promise.resolve(health.report(principal.admin)) }),
     };
   }
 }

@@ -3,8 +3,8 @@ import { Connection } from './connection';
 import { ConnectionGate } from './connection-gate.service';
 import { ConnectionStores } from './connection-stores.service';
 import { HealthSnapshot } from './health-snapshot';
-import { RequestDispatcher, type Caller } from './request-dispatcher.service';
-import type { ClientSocket } from './session';
+import { RequestDispatcher } from './request-dispatcher.service';
+import type { Caller, ClientSocket } from './session';
 
 const LEAST_RECONNECT_MS = 500;
 const RECONNECT_SPREAD_MS = 2_000;

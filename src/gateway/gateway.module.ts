@@ -11,6 +11,8 @@ import { HandlerIndicator } from './handler.indicator';
 import { HandshakeService } from './handshake.service';
 import { MailboxReader } from './mailbox-reader.service';
 import { RequestDispatcher } from './request-dispatcher.service';
+import { RunRequests } from './run-requests.service';
+import { ThreadRequests } from './thread-requests.service';
 
 /** The Socket.IO edge. */
 @Module({
@@ -27,6 +29,8 @@ import { RequestDispatcher } from './request-dispatcher.service';
     HandshakeService,
     MailboxReader,
     RequestDispatcher,
+    RunRequests,
+    ThreadRequests,
   ],
   exports: [Connections],
 })

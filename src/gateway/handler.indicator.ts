@@ -4,7 +4,8 @@ import { ComponentError } from '../errors';
 import { type HealthFinding, HealthIndicator, MetricsRegistry } from '../telemetry';
 import { ClientRequests } from './client-requests.service';
 import { RecentFailures } from './recent-failures';
-import { type Caller, RequestDispatcher } from './request-dispatcher.service';
+import { RequestDispatcher } from './request-dispatcher.service';
+import type { Caller } from './session';
 
 const NOBODY: Caller = {
   principal: { user_id: '', scopes: new Set(), admin: false, expires_at: null, token_id: null },

@@ -1,26 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import type { Ack, ClientEventName, ErrorEnvelope } from '@clarion/protocol';
+import type { Ack, ClientEventName } from '@clarion/protocol';
 import { clientRequestSchemas } from '@clarion/protocol/schemas';
 import type { z } from 'zod';
-import type { Principal } from '../auth';
 import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
-import { ClientRequests, type RequestHandlers } from './client-requests.service';
+import { ClientRequests } from './client-requests.service';
 import { giveUpAfter } from './deadline';
 import { parse } from './parse';
 import { guardPayload } from './payload-guard';
-import type { ConnectionOptions } from './session';
+import type { Caller, RequestHandlers } from './session';
 import { UNDECODABLE } from './tolerant-parser';
 
-/** Who asks, and how a failure reaches somebody who gave no callback. */
-export interface Caller {
-  readonly principal: Principal;
-  readonly options: ConnectionOptions;
-  emitError(envelope: ErrorEnvelope): void;
-}
-
 type Answer = (ack: Ack) => void;
-type AnyHandler = (principal: Principal, payload: unknown) => Promise<object>;
+type AnyHandler = (caller: Caller, payload: unknown) => Promise<object>;
 
 /** Answers every event of a client exactly once: from its handler, with a coded error, or with ACK_TIMEOUT at the deadline. */
 @Injectable()
@@ -74,7 +66,7 @@ export class RequestDispatcher {
         details: { event: name, issues: ['more than one argument'] },
       });
     const schema: z.ZodType = clientRequestSchemas[name];
-    return handler(caller.principal, parse(schema, payload[0] ?? {}, 'PAYLOAD_INVALID'));
+    return handler(caller, parse(schema, payload[0] ?? {}, 'PAYLOAD_INVALID'));
   }
 
   private async fail(

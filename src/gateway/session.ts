@@ -1,4 +1,12 @@
-import type { AckMode, ErrorEnvelope, RunView, ServerToClientEvents } from '@clarion/protocol';
+import type {
+  AckMode,
+  ClientEventName,
+  ErrorEnvelope,
+  RequestPayload,
+  RequestResult,
+  RunView,
+  ServerToClientEvents,
+} from '@clarion/protocol';
 import type { DefaultEventsMap, Socket } from 'socket.io';
 import type { Principal } from '../auth';
 import type { ResumePoint, UserSignal } from '../mailbox';
@@ -29,6 +37,21 @@ export interface Admission {
 export interface SocketData {
   admission?: Admission;
 }
+
+/** Who asks, and how a failure reaches somebody who gave no callback. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly options: ConnectionOptions;
+  emitError(envelope: ErrorEnvelope): void;
+}
+
+/** Answers one kind of request of a verified caller. */
+type RequestHandler<N extends ClientEventName> = (
+  caller: Caller,
+  payload: RequestPayload<N>,
+) => Promise<RequestResult<N>>;
+
+export type RequestHandlers = { readonly [N in ClientEventName]?: RequestHandler<N> };
 
 /** Holds what arrives on a user's live channel until somebody takes it. */
 export class Inbox {

@@ -1,3 +1,4 @@
+export { withoutContent } from './erased-events';
 export { MailboxModule } from './mailbox.module';
 export { MailboxNotifications } from './mailbox-notifications';
 export { MailboxStore, type MailboxState, type NewEvent } from './mailbox.store';

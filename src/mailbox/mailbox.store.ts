@@ -9,6 +9,7 @@ import {
 } from '@clarion/protocol';
 import { ComponentError } from '../errors';
 import { Database, type Sql, type Transaction } from '../persistence';
+import { ERASED_DATA } from './erased-events';
 import { UserBus } from './user-bus';
 
 /** An event before the mailbox has given it its place. */
@@ -62,6 +63,16 @@ WITH mailbox AS (
 )
 SELECT user_id, epoch, head, now()::timestamptz(3) AS created_at FROM mailbox`;
 
+/** A page of a thread's events without content; public details of errors may quote some too. */
+const ERASE = `
+WITH page AS (SELECT seq FROM mailbox_events WHERE user_id = $1 AND thread_id = $2 AND seq > $3 ORDER BY seq LIMIT $4),
+erased AS (
+  UPDATE mailbox_events e
+  SET data = (CASE WHEN e.data ? 'error' THEN jsonb_set(e.data, '{error,details}', 'null') ELSE e.data END) || coalesce($5::jsonb -> e.type, '{}')
+  FROM page WHERE e.user_id = $1 AND e.seq = page.seq)
+SELECT max(seq) AS last FROM page`;
+const ERASE_PAGE = 2_000;
+
 const COLUMNS = 'seq, type, thread_id, run_id, attempt, path, critical, data, created_at';
 
 /** The durable event log of every user. */
@@ -113,6 +124,17 @@ export class MailboxStore {
     const { head } = await this.state(this.database, userId);
     const events = await this.readAfter(userId, head - 1, 1);
     this.bus.publish(userId, { kind: 'events', events });
+  }
+
+  /** Takes the content out of a thread's events; the log stays without a gap. */
+  async eraseThread(tx: Transaction, userId: string, threadId: string): Promise<void> {
+    await tx.query('SELECT 1 FROM mailboxes WHERE user_id = $1 FOR UPDATE', [userId]);
+    let last: number | null = 0;
+    while (last !== null) {
+      const values: unknown[] = [userId, threadId, last, ERASE_PAGE, JSON.stringify(ERASED_DATA)];
+      const [page]: { last: number | null }[] = await tx.query<{ last: number | null }>(ERASE, values);
+      last = page?.last ?? null;
+    }
   }
 
   /** Makes sure that the user has a mailbox. */

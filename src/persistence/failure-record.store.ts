@@ -64,6 +64,15 @@ export class PostgresFailureRecordStore extends FailureRecordStore {
     return (await this.database.query<Row>(LIST, [...values, limit])).map(recordOf);
   }
 
+  /** Takes out of the records of a thread what may quote its content: they keep what failed, when, and for whom. */
+  async forgetThread(tx: Transaction, threadId: string): Promise<void> {
+    await tx.query(
+      `UPDATE error_records SET private_details = '{}', details = '{}', root_cause = NULL, stack = NULL
+       WHERE thread_id = $1 OR run_id IN (SELECT id FROM runs WHERE thread_id = $1)`,
+      [threadId],
+    );
+  }
+
   private async notifyUsers(tx: Transaction, records: readonly FailureRecord[]): Promise<void> {
     const owed = records.filter((record) => record.notify && record.user_id !== null);
     if (owed.length === 0) return;
