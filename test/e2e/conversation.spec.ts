@@ -148,7 +148,7 @@ describe('a run', () => {
   });
 
   // Red until a run that never started ends without an attempt: `attempt: run.attempt || null` in terminalEvent of src/agents/run.store.ts.
-  it.failing('that is cancelled before it has started belongs to no attempt', async () => {
+  it('that is cancelled before it has started belongs to no attempt', async () => {
     const client = await app.connect('early');
     const { run_id, thread_id } = await client.drill({ tokens: 1_000, per_second: 100 });
     const waiting = await client.drill({}, { thread_id });
