@@ -104,6 +104,13 @@ export const settings = {
       'Heartbeat of a connection; an answered one moves an `auto` position.',
     ),
     pingTimeoutMs: integer('PING_TIMEOUT_MS', 100, 60_000, 10_000, 'How long a heartbeat may go unanswered.'),
+    ackWindowMs: integer(
+      'ACK_WINDOW_MS',
+      100,
+      600_000,
+      30_000,
+      'How long a client with `ack: manual` may leave a critical event unacknowledged; then its connection is closed.',
+    ),
     messagesPerMinute: integer('MESSAGES_PER_MINUTE', 1, 1_000_000, 120, 'Messages one user may send in a minute.'),
     connectionsPerUser: integer('CONNECTIONS_PER_USER', 1, 10_000, 20, 'Simultaneous connections of one user.'),
   },

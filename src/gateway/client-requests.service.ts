@@ -23,6 +23,7 @@ export class ClientRequests {
         gate.admitMessage(user_id);
         return intake.accept(user_id, message);
       },
+      events_ack: (caller, { cursor }) => caller.acknowledge(cursor),
       ...runs.handlers,
       ...threads.handlers,
       health_check: async ({ principal }) => ({ report: await Promise.resolve(health.report(principal.admin)) }),

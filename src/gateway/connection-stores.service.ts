@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { RunStore } from '../agents';
+import { AppConfig } from '../config';
 import { FailureReporter } from '../errors';
 import { MailboxStore, PositionsStore } from '../mailbox';
 
@@ -11,5 +12,6 @@ export class ConnectionStores {
     readonly positions: PositionsStore,
     readonly runs: RunStore,
     readonly reporter: FailureReporter,
+    readonly config: AppConfig,
   ) {}
 }

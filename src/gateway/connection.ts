@@ -1,5 +1,12 @@
-import { PROTOCOL_VERSION, type ConnectionEstablished, type DurableEvent } from '@clarion/protocol';
+import {
+  formatCursor,
+  parseCursor,
+  PROTOCOL_VERSION,
+  type ConnectionEstablished,
+  type DurableEvent,
+} from '@clarion/protocol';
 import { ComponentError } from '../errors';
+import { AckWindow } from './ack-window';
 import type { ConnectionStores } from './connection-stores.service';
 import { Delivery, type DeliveryPorts } from './delivery';
 import { closeTransport, type Admission, type ClientSocket } from './session';
@@ -14,6 +21,8 @@ export class Connection {
   /** What had been sent when the ping under way was sent: an answer to it proves that this was received. */
   private sentAtPing = 0;
   private confirmed: number;
+  /** With `ack: manual`. */
+  private readonly window: AckWindow | null;
 
   constructor(
     readonly socket: ClientSocket,
@@ -23,6 +32,9 @@ export class Connection {
     const { resume } = admission;
     this.confirmed = resume.from_seq;
     this.delivery = new Delivery(resume.from_seq, resume.state.head, this.ports());
+    const windowMs = stores.config.gateway.ackWindowMs;
+    this.window =
+      admission.options.ack === 'manual' ? new AckWindow(windowMs, (seq) => this.unconfirmed(seq, windowMs)) : null;
   }
 
   get userId(): string {
@@ -48,8 +60,28 @@ export class Connection {
     );
   }
 
+  /**
+   * `events_ack`: cumulative; answers with what now counts as read.
+   * @throws ComponentError CURSOR_INVALID for another epoch, or beyond what this socket was sent
+   */
+  async acknowledge(text: string): Promise<{ cursor: string }> {
+    const { epoch } = this.admission.resume.state;
+    const sent = this.delivery.sentSeq;
+    const cursor = parseCursor(text);
+    if (cursor?.epoch !== epoch || cursor.seq > sent) {
+      throw ComponentError.factory('CURSOR_INVALID', { details: { expected: `at most ${formatCursor(epoch, sent)}` } });
+    }
+    this.window?.acknowledge(cursor.seq);
+    if (cursor.seq > this.confirmed) {
+      await this.stores.positions.advance(this.userId, this.admission.options.device_id, cursor.seq);
+      this.confirmed = Math.max(this.confirmed, cursor.seq);
+    }
+    return { cursor: formatCursor(epoch, this.confirmed) };
+  }
+
   close(): void {
     clearTimeout(this.retry);
+    this.window?.close();
     this.delivery.close();
     // The transport may outlive this connection, and carry another.
     this.socket.conn.off('packetCreate', this.onPacketSent).off('packet', this.onPacket);
@@ -89,6 +121,7 @@ export class Connection {
     this.failing = false;
     // A typed emit cannot take a union: each member of it fits its own event.
     (this.socket.emit as (name: string, payload: unknown) => boolean)(event.type, event);
+    if (event.critical) this.window?.sent(event.seq);
   }
 
   /** A transport that can take more says `ready`; Engine.IO's own `drain` comes earlier, or never. */
@@ -125,6 +158,12 @@ export class Connection {
     this.failing = true;
     const failure = await this.stores.reporter.report(error, this.context('connection.read'));
     this.socket.emit('error', failure.envelope);
+  }
+
+  private unconfirmed(seq: number, windowMs: number): void {
+    const cursor = formatCursor(this.admission.resume.state.epoch, seq);
+    const error = ComponentError.webSocketBridge('DELIVERY_UNCONFIRMED', { details: { cursor, window_ms: windowMs } });
+    void this.abort(error, 'connection.acknowledge');
   }
 
   private async abort(error: unknown, operation: string): Promise<void> {

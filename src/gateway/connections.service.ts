@@ -31,7 +31,11 @@ export class Connections {
     if (admission === undefined) throw new Error('a socket reached `connection` without passing the middleware');
     const connection = new Connection(socket, admission, this.stores);
     this.all.add(connection);
-    const caller: Caller = { ...admission, emitError: (envelope) => void socket.emit('error', envelope) };
+    const caller: Caller = {
+      ...admission,
+      emitError: (envelope) => void socket.emit('error', envelope),
+      acknowledge: (cursor) => connection.acknowledge(cursor),
+    };
     // Socket.IO lets a number through as a name.
     socket.onAny(
       (event: string | number, ...args: unknown[]) => void this.requests.dispatch(caller, String(event), args),

@@ -11,6 +11,7 @@ const NOBODY: Caller = {
   principal: { user_id: '', scopes: new Set(), admin: false, expires_at: null, token_id: null },
   options: { device_id: 'health', ack: 'auto', locale: 'en', source: 'health' },
   emitError: () => undefined,
+  acknowledge: (cursor) => Promise.resolve({ cursor }),
 };
 
 /** A request goes the way of every request and is answered, and hardly any failed for a fault of ours lately. */

@@ -43,6 +43,7 @@ export interface Caller {
   readonly principal: Principal;
   readonly options: ConnectionOptions;
   emitError(envelope: ErrorEnvelope): void;
+  acknowledge(cursor: string): Promise<RequestResult<'events_ack'>>;
 }
 
 /** Answers one kind of request of a verified caller. */

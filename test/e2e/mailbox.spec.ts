@@ -39,6 +39,93 @@ describe('the mailbox', () => {
     return sent;
   }
 
+  describe('acknowledging by hand', () => {
+    const position = async (user: string, on = app) => {
+      const rows = await on.query<{ position: number }>(
+        'SELECT position FROM mailbox_positions WHERE user_id = $1 AND device_id = $2',
+        [user, 'hand'],
+      );
+      return rows[0]?.position;
+    };
+
+    it('moves the position, cumulatively and never back', async () => {
+      const user = newUser();
+      const client = await app.connect(user, { device_id: 'hand', ack: 'manual' });
+      await saidAndAnswered(client);
+      const ids = client.events.map(({ id }) => id);
+      expect(await position(user)).toBe(0);
+      expect(await client.request('events_ack', { cursor: ids[2] ?? '' })).toEqual({ ok: true, cursor: ids[2] });
+      expect(await client.request('events_ack', { cursor: ids[0] ?? '' })).toEqual({ ok: true, cursor: ids[2] });
+      expect(await position(user)).toBe(3);
+      client.close();
+      const back = await app.connect(user, { device_id: 'hand', ack: 'manual' });
+      expect(back.ephemeral('connection_established')[0]).toMatchObject({ resume: 'position', from_seq: 3 });
+      expect(back.events.map(({ id }) => id)).toEqual(ids.slice(3));
+    });
+
+    it('never reaches beyond what this socket was sent, nor into another epoch', async () => {
+      const user = newUser();
+      const client = await app.connect(user, { device_id: 'hand', ack: 'manual' });
+      await saidAndAnswered(client);
+      const { epoch, seq } = client.events.at(-1) as DurableEvent;
+      for (const cursor of [`${epoch}:${seq + 1}`, 'abcdefgh:1', `${epoch}:9007199254740991`]) {
+        const error = errorOf(await client.request('events_ack', { cursor }));
+        expect(error).toMatchObject({ reason: 'CURSOR_INVALID', details: { expected: `at most ${epoch}:${seq}` } });
+      }
+      expect(errorOf(await client.raw('events_ack', { cursor: 'x' }))).toMatchObject({ reason: 'CURSOR_INVALID' });
+      expect(await position(user)).toBe(0);
+    });
+
+    it('is not done by answered pings', async () => {
+      const impatient = await ClarionApp.start({ env: { PING_INTERVAL_MS: '100' } });
+      try {
+        const user = newUser();
+        const client = await impatient.connect(user, { device_id: 'hand', ack: 'manual' });
+        const other = await impatient.connect(user, { device_id: 'other' });
+        await saidAndAnswered(client);
+        await other.until(() => (other.events.length === client.events.length ? true : undefined));
+        for (let moved: unknown[] = []; moved.length === 0;) {
+          moved = await impatient.query(
+            'SELECT 1 FROM mailbox_positions WHERE user_id = $1 AND device_id = $2 AND position > 0',
+            [user, 'other'],
+          );
+        }
+        expect(await position(user, impatient)).toBe(0);
+      } finally {
+        expect(impatient.closeClients()).toEqual([]);
+        await impatient.dispose();
+      }
+    });
+
+    it('closes the connection when a critical event stays unacknowledged, and only then', async () => {
+      const strict = await ClarionApp.start({ env: { ACK_WINDOW_MS: '300' } });
+      try {
+        const user = newUser();
+        const diligent = await strict.connect(user, { device_id: 'diligent', ack: 'manual' });
+        diligent.socket.onAny(() => {
+          const { cursor } = diligent;
+          if (cursor !== undefined) diligent.socket.emit('events_ack', { cursor });
+        });
+        const silent = await strict.connect(user, { device_id: 'hand', ack: 'manual' });
+        const automatic = await strict.connect(user);
+        const gone = new Promise<string>((resolve) => silent.socket.once('disconnect', resolve));
+        await saidAndAnswered(silent);
+        expect(await gone).toBe('transport close');
+        const [told] = silent.ephemeral('error');
+        const critical = silent.events.filter((event) => event.critical).map(({ id }) => id);
+        expect(told?.error).toMatchObject({ reason: 'DELIVERY_UNCONFIRMED', retryable: true, close_code: 4009 });
+        expect(told?.error.details).toMatchObject({ window_ms: 300 });
+        expect(critical).toContain(told?.error.details?.['cursor']);
+        const back = await strict.connect(user, { device_id: 'hand', ack: 'manual' });
+        expect(back.events.map(({ id }) => id)).toEqual(silent.events.map(({ id }) => id));
+        expect([diligent, automatic].map(({ socket }) => socket.connected)).toEqual([true, true]);
+      } finally {
+        expect(strict.closeClients()).toEqual([]);
+        await strict.dispose();
+      }
+    });
+  });
+
   describe('threads', () => {
     it('are listed page by page, the one used last first, each with its active run', async () => {
       const user = newUser();
