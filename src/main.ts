@@ -64,17 +64,19 @@ class Ending {
 
   /** The start was refused: says why and what to do. */
   reportRefusal(error: unknown): void {
+    process.exitCode = 1; // also where saying why goes wrong
     const refusal = classify(error, 'Internal');
     const { code, page } = { code: refusal.definition.code, page: `docs/errors/${refusal.reason}.md` };
-    this.logger.fatal({ err: error, reason: refusal.reason, details: refusal.details }, 'Clarion did not start');
     process.stderr.write(
       `${code} ${refusal.reason}: ${refusal.message}\n${JSON.stringify(refusal.details)}\nWhat to do: ${page}\n`,
     );
+    this.logger.fatal({ err: error, reason: refusal.reason, details: refusal.details }, 'Clarion did not start');
     process.exit(1);
   }
 
   /** Something that waiting cannot mend: drains and exits 1. */
   fail(error: unknown): void {
+    process.exitCode = 1;
     const { reason } = classify(error, 'Internal');
     this.logger.fatal({ err: error, reason }, 'Clarion stops');
     this.end(1);

@@ -14,7 +14,6 @@ export interface ComponentErrorOptions {
 /** A failure with a precise reason. Made by the factory of its component: `ComponentError.database('DATABASE_TIMEOUT')`. */
 export class ComponentError extends Error {
   override readonly name = 'ComponentError';
-  readonly definition: ReasonDefinition<Reason>;
   readonly details: Record<string, unknown>;
   readonly retryAfterMs: number | null;
 
@@ -24,9 +23,13 @@ export class ComponentError extends Error {
   ) {
     const definition = CATALOGUE[reason];
     super(definition.message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.definition = definition;
     this.details = options.details ?? {};
     this.retryAfterMs = options.retryAfterMs === undefined ? definition.retryAfterMs : options.retryAfterMs;
+  }
+
+  /** No property of the error itself: loggers walk those, tag what looks like an error, and the catalogue is frozen. */
+  get definition(): ReasonDefinition<Reason> {
+    return CATALOGUE[this.reason];
   }
 
   static readonly authentication = factoryOf<'Authentication'>();
