@@ -67,8 +67,8 @@ describe('a process that is killed in mid-run', () => {
       ]);
       expectGapless([...before.events, ...after.events]);
       expectCompleted(after, run_id, drillWords(60));
-    const late = await connect('alice', after.events.at(-2)?.id);
-    expect(late.events).toEqual([{ ...after.events.at(-1), recovered: true }]);
+      const late = await connect('alice', after.events.at(-2)?.id);
+      expect(late.events).toEqual([{ ...after.events.at(-1), recovered: true }]);
       const { body } = await clarion.get(
         `/admin/api/errors/${after.of('agent_recovering')[0]?.data.error.support_code}`,
         await clarion.token('root', true),

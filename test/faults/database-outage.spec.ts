@@ -72,6 +72,9 @@ describe('a database that goes away under load', () => {
       refused,
     );
     await expectAllEnded(senders);
+    console.log(
+      `${what}: the last run from before the fault ended ${lastEndOf(senders, brokenAt, mendedAt)} ms after the return`,
+    );
     await expectEndedOnce(postgres.url, accepted);
     await expectRecordedOnce(refused);
   });
@@ -156,6 +159,16 @@ async function until<T>(find: () => T | undefined, limitMs = 10_000): Promise<T>
     if (performance.now() > deadline) throw new Error(`Not within ${Math.round(limitMs)} ms: ${find.toString()}`);
     await delay(10);
   }
+}
+
+/** By the clock of the events: when the last of the runs that the fault has met came to its end. */
+function lastEndOf(senders: readonly Sender[], brokenAt: number, mendedAt: number): number {
+  const ends = senders.flatMap(({ client, accepted }) => {
+    const before = new Set(accepted.filter(({ sentAt }) => sentAt < brokenAt).map(({ runId }) => runId));
+    return client.of('agent_completed').filter(({ run_id }) => before.has(run_id));
+  });
+  const last = Math.max(...ends.map(({ timestamp }) => Date.parse(timestamp)));
+  return Math.round(last - performance.timeOrigin - mendedAt);
 }
 
 async function expectAllEnded(senders: readonly Sender[]): Promise<void> {
