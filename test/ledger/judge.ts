@@ -1,0 +1,204 @@
+import { isDeepStrictEqual } from 'node:util';
+import { ATTEMPT_EVENTS, TERMINAL_EVENTS, type DurableEvent, type RunStatus } from '@clarion/protocol';
+import { acceptanceOf, answerTo, isAskedToFail, type Message } from './message';
+import type { User } from './user';
+import type { View } from './view';
+
+/** A message and its run as the database has them. */
+export interface StoredRun {
+  readonly client_message_id: string;
+  readonly message_id: string;
+  readonly run_id: string;
+  readonly status: RunStatus;
+}
+
+/** The truth about a user: the whole mailbox, read anew, and the rows. */
+export interface Truth {
+  readonly log: readonly DurableEvent[];
+  readonly stored: readonly StoredRun[];
+}
+
+const STATUS_OF: Partial<Record<DurableEvent['type'], RunStatus>> = {
+  agent_completed: 'completed',
+  agent_failed: 'failed',
+  agent_cancelled: 'cancelled',
+};
+
+/** What may fail a run that was not asked to fail: it was killed too often. */
+const EXPLAINED = 'RUN_ATTEMPTS_EXHAUSTED';
+
+/** Compares what a user was told with the truth; every difference becomes a problem of the user's witness. */
+export class Judge {
+  private readonly byRun: Map<string, DurableEvent[]>;
+  private readonly created: readonly DurableEvent<'message_created'>[];
+
+  constructor(
+    private readonly user: User,
+    private readonly truth: Truth,
+  ) {
+    const ofRuns = truth.log.filter(({ run_id }) => run_id !== null);
+    this.byRun = Map.groupBy(ofRuns, ({ run_id }) => run_id ?? '');
+    this.created = truth.log.filter((event) => event.type === 'message_created');
+  }
+
+  judge(): void {
+    this.judgeLog();
+    for (const { views } of this.user.devices) for (const view of views) this.judgeView(view);
+    for (const message of this.user.messages) this.judgeMessage(message);
+    this.judgeRows();
+    for (const [runId, events] of this.byRun) this.judgeRun(runId, events);
+    this.judgeThreads();
+    for (const [runId, status] of this.user.cancels) this.judgeCancel(runId, status);
+  }
+
+  /** How many of the user's runs came to each end. */
+  ends(): Partial<Record<DurableEvent['type'], number>> {
+    const ends = this.truth.log.filter(({ type }) => TERMINAL_EVENTS.has(type));
+    const groups = Object.groupBy(ends, ({ type }) => type);
+    return Object.fromEntries(Object.entries(groups).map(([type, events]) => [type, events.length]));
+  }
+
+  private judgeLog(): void {
+    this.truth.log.forEach((event, index) => {
+      if (event.seq !== index + 1) this.problem(`the mailbox has seq ${event.seq} in place ${index + 1}`);
+    });
+    const ids = new Set(this.user.messages.map(({ id }) => id));
+    for (const { data } of this.created)
+      if (!ids.has(data.client_message_id)) this.problem(`nobody has sent ${data.client_message_id}`);
+  }
+
+  /** What a client was sent is a piece of the log without a hole, up to its end, and to the letter. */
+  private judgeView({ device, from, events, seq, runsTold }: View): void {
+    const { log } = this.truth;
+    const last = this.user.devices.some(({ view }) => view.events === events);
+    if (last && seq !== log.length) this.problem(`${device} got no further than ${seq} of ${log.length}`);
+    const wrong = events.find((event, index) => !same(event, log[(from ?? 0) + index]));
+    if (wrong !== undefined)
+      this.problem(`${device} was sent ${describe(wrong)}, the mailbox has ${describe(log[wrong.seq - 1])}`);
+    const strange = [...runsTold].filter((run) => !this.byRun.has(run));
+    if (strange.length > 0) this.problem(`${device} was told of runs that are not the user's: ${strange.join(', ')}`);
+  }
+
+  private judgeMessage(message: Message): void {
+    const found = this.created.filter(({ data }) => data.client_message_id === message.id);
+    if (found.length > 1) this.problem(`${message.id} was created ${found.length} times`);
+    const accepted = message.outcomes.flatMap((outcome) => (outcome.kind === 'ok' ? [outcome.answer] : []));
+    if (accepted.filter(({ duplicate }) => !duplicate).length > 1) this.problem(`${message.id} was new more than once`);
+    const [event] = found;
+    for (const { message_id, run_id, thread_id } of accepted) {
+      const told = { message_id, run_id, thread_id };
+      if (event === undefined) this.problem(`${message.id} was acknowledged and is lost`);
+      else if (!isDeepStrictEqual(told, placeOf(event)))
+        this.problem(
+          `${message.id} was acknowledged as ${JSON.stringify(told)}, it is ${JSON.stringify(placeOf(event))}`,
+        );
+    }
+    if (event !== undefined && event.data.content !== message.content) this.problem(`${message.id} has other content`);
+    const refused = message.outcomes.length > 0 && message.outcomes.every(({ kind }) => kind === 'refused');
+    if (refused && event !== undefined) this.problem(`${message.id} was only ever refused, and exists`);
+  }
+
+  /** The tables say the same as the log. */
+  private judgeRows(): void {
+    const { stored } = this.truth;
+    for (const { client_message_id, message_id, run_id, status } of stored) {
+      const ends = (this.byRun.get(run_id) ?? []).filter(({ type }) => TERMINAL_EVENTS.has(type));
+      if (ends.length === 1 && ends[0] !== undefined && STATUS_OF[ends[0].type] !== status)
+        this.problem(`run ${run_id} is ${status} in its table and ${ends[0].type} in the mailbox`);
+      if (!this.created.some(({ data, run_id: run }) => data.message_id === message_id && run === run_id))
+        this.problem(`${client_message_id} is stored as ${message_id} and no event tells of it`);
+    }
+    if (stored.length !== this.created.length)
+      this.problem(`${stored.length} messages are stored, ${this.created.length} were created`);
+  }
+
+  private judgeRun(runId: string, events: readonly DurableEvent[]): void {
+    const ends = events.filter(({ type }) => TERMINAL_EVENTS.has(type));
+    if (ends.length !== 1) this.problem(`run ${runId} has ${ends.length} ends`);
+    const [end] = ends;
+    if (end === undefined) return;
+    if (events.at(-1) !== end) this.problem(`run ${runId} goes on after its end with ${describe(events.at(-1))}`);
+    const attempts = events.flatMap(({ type, attempt }) => (ATTEMPT_EVENTS.has(type) ? [attempt ?? 0] : []));
+    if (attempts.some((attempt, index) => attempt <= (attempts[index - 1] ?? 0)))
+      this.problem(`the attempts of run ${runId} do not ascend: ${attempts.join(', ')}`);
+    const content = this.created.find(({ run_id }) => run_id === runId)?.data.content;
+    if (content === undefined) this.problem(`run ${runId} belongs to no message`);
+    else this.judgeContent(runId, end, content);
+  }
+
+  private judgeContent(runId: string, end: DurableEvent, order: string): void {
+    const whole = answerTo(order);
+    const failsOnPurpose = isAskedToFail(order);
+    const content = 'content' in end.data ? end.data.content : '';
+    if (!whole.startsWith(content))
+      this.problem(`run ${runId} has written what drill does not: ...${content.slice(-60)}`);
+    if (end.type === 'agent_completed' && (content !== whole || failsOnPurpose))
+      this.problem(`run ${runId} completed with ${content.length} of ${whole.length} characters of ${order}`);
+    if (end.type === 'agent_failed' && !failsOnPurpose && end.data.error.reason !== EXPLAINED)
+      this.problem(`run ${runId} failed unasked with ${end.data.error.support_code}`);
+  }
+
+  /** A thread runs one run at a time, in order; `reject` and `interrupt` begin with nothing under way. */
+  private judgeThreads(): void {
+    for (const [threadId, events] of Map.groupBy(this.truth.log, ({ thread_id }) => thread_id)) {
+      const open: string[] = [];
+      for (const event of threadId === null ? [] : events) {
+        const { type, run_id } = event;
+        if (run_id === null) continue;
+        if (type === 'message_created') this.judgeOverlap(event, open);
+        if (type === 'message_created') open.push(run_id);
+        if (ATTEMPT_EVENTS.has(type) && open[0] !== run_id)
+          this.problem(`${describe(event)} of run ${run_id} while ${open[0]} is before it in its thread`);
+        if (TERMINAL_EVENTS.has(type)) open.splice(open.indexOf(run_id), 1);
+      }
+    }
+  }
+
+  private judgeOverlap(event: DurableEvent<'message_created'>, open: readonly string[]): void {
+    const message = this.user.messages.find(({ id }) => id === event.data.client_message_id);
+    const { overlap = 'enqueue' } = message ?? {};
+    if (overlap !== 'enqueue' && open.length > 0)
+      this.problem(`${message?.id} (${overlap}) was accepted beside ${open.join(', ')}`);
+  }
+
+  private judgeCancel(runId: string, status: string): void {
+    const end = this.byRun.get(runId)?.find(({ type }) => TERMINAL_EVENTS.has(type));
+    if (end !== undefined && STATUS_OF[end.type] !== status)
+      this.problem(`cancelling ${runId} was answered with ${status}, it is ${end.type}`);
+  }
+
+  private problem(text: string): void {
+    this.user.witness.problem(text);
+  }
+}
+
+/** The messages of a user by how they came out, for the report. */
+export function messageCounts(user: User, log: readonly DurableEvent[]) {
+  const kept = new Set(
+    log.flatMap((event) => (event.type === 'message_created' ? [event.data.client_message_id] : [])),
+  );
+  const accepted = user.messages.filter((message) => acceptanceOf(message) !== undefined);
+  const open = user.messages.filter(
+    (message) => acceptanceOf(message) === undefined && message.outcomes.some(({ kind }) => kind === 'unknown'),
+  );
+  return {
+    sent: user.messages.length,
+    accepted: accepted.length,
+    unknown: open.length,
+    unknownKept: open.filter(({ id }) => kept.has(id)).length,
+  };
+}
+
+function same(event: DurableEvent, stored: DurableEvent | undefined): boolean {
+  return stored !== undefined && isDeepStrictEqual({ ...event, recovered: true }, { ...stored, recovered: true });
+}
+
+function placeOf({ data, run_id, thread_id }: DurableEvent<'message_created'>) {
+  return { message_id: data.message_id, run_id, thread_id };
+}
+
+function describe(event: DurableEvent | undefined): string {
+  return event === undefined
+    ? 'nothing'
+    : `${event.type} (seq ${event.seq}, attempt ${event.attempt}, ${event.timestamp}, run ${event.run_id})`;
+}

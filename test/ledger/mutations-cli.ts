@@ -1,0 +1,53 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BUILT, OneProcess } from './deployment';
+import type { FaultName } from './faults';
+import { Ledger, type LedgerResult } from './ledger';
+import { MUTATIONS, withMutation } from './mutations';
+import { Random } from './random';
+import { reportOf } from './report';
+
+/** Long enough for two or three faults. */
+const DURATION_MS = 15_000;
+const USERS = 15;
+
+/** A short run on a PostgreSQL of its own. */
+async function shortLedger(dist: string, seed: string, faults: readonly FaultName[]): Promise<LedgerResult> {
+  const deployment = await OneProcess.start('own', dist);
+  try {
+    const calmMs = { least: 600, most: 1_500 };
+    return await new Ledger(deployment, new Random(seed), {
+      users: USERS,
+      durationMs: DURATION_MS,
+      faults,
+      calmMs,
+    }).run();
+  } finally {
+    await deployment.dispose();
+  }
+}
+
+/** Shows that the build passes and that each mutation of it is caught. @returns what did not go so */
+async function main(): Promise<string[]> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ args: process.argv.slice(3), options: { seed: text, dist: text, only: text } });
+  const dist = resolve(values.dist ?? BUILT);
+  const seed = values.seed ?? '1';
+  const failed: string[] = [];
+  for (const mutation of MUTATIONS.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
+    const sound = await shortLedger(dist, seed, mutation.faults);
+    const broken = await withMutation(dist, mutation, (copy) => shortLedger(copy, seed, mutation.faults));
+    if (sound.differences > 0) failed.push(reportOf(`Sound code, with the faults of "${mutation.name}"`, sound));
+    if (broken.differences === 0) failed.push(`"${mutation.name}" was not caught`);
+    const [first] = [...broken.failing.flatMap(({ user, problems }) => `${user}: ${problems[0]}`), ...broken.problems];
+    process.stdout.write(
+      `${mutation.name}: as it is ${sound.differences} differences, broken ${broken.differences}, for instance ${first}\n`,
+    );
+  }
+  return failed;
+}
+
+void main().then((failed) => {
+  process.stdout.write(failed.map((text) => `\n${text}\n`).join(''));
+  process.exit(failed.length === 0 ? 0 : 1);
+});

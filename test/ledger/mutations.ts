@@ -1,0 +1,105 @@
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { FaultName } from './faults';
+
+/** Code that is broken on purpose. */
+export interface Mutation {
+  readonly name: string;
+  /** Below the build. */
+  readonly file: string;
+  /** Occurs exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** What has to happen for it to show. */
+  readonly faults: readonly FaultName[];
+}
+
+const PAUSE = 'await new Promise((resolve) => setTimeout(resolve, 40));';
+
+/** Where a window is a moment wide in reality it is widened, so that a short run of the ledger meets it. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'acknowledge before the commit',
+    file: 'agents/message-intake.service.js',
+    find: 'writeAll: (sent) => this.database.transaction((tx) => this.batch.accept(tx, sent)),',
+    replace: `writeAll: (sent) => new Promise((resolve, reject) => {
+                this.database.transaction(async (tx) => {
+                    const outcomes = await this.batch.accept(tx, sent);
+                    resolve(outcomes);
+                    ${PAUSE}
+                    return outcomes;
+                }).catch(reject);
+            }),`,
+    faults: ['kill-process', 'kill-postgres', 'freeze-and-kill-postgres'],
+  },
+  {
+    name: 'emit before the commit',
+    file: 'mailbox/mailbox.store.js',
+    find: `        return told.map(({ user_id, events }) => {
+            const stored = placed(user_id, events, places.get(user_id));
+            tx.afterCommit(() => this.bus.publish(user_id, { kind: 'events', events: stored }));
+            return stored;
+        });`,
+    replace: `        const all = told.map(({ user_id, events }) => {
+            const stored = placed(user_id, events, places.get(user_id));
+            this.bus.publish(user_id, { kind: 'events', events: stored });
+            return stored;
+        });
+        ${PAUSE}
+        return all;`,
+    faults: ['kill-process', 'kill-postgres', 'freeze-and-kill-postgres'],
+  },
+  {
+    name: 'drop the gap check',
+    file: 'gateway/delivery.js',
+    find: 'if (event.seq === this.sent + 1) {',
+    replace: 'if (event.seq > this.sent) {',
+    faults: ['shaky-database-network'],
+  },
+  {
+    name: 'reuse a fencing token',
+    file: 'agents/run-leases.service.js',
+    find: 'fence = fence + 1',
+    replace: 'fence = 1',
+    faults: ['replace-process'],
+  },
+  {
+    name: 'forget the de-duplication',
+    file: 'agents/accepting.js',
+    find: 'admitted.map(({ message }) => message.client_message_id),',
+    replace: 'admitted.map(({ ids }) => ids.message_id),',
+    faults: ['cut-clients'],
+  },
+];
+
+/** The text of the mutation's file, mutated. @throws when it does not contain what is to be replaced exactly once */
+export async function mutated(dist: string, { name, file, find, replace }: Mutation): Promise<string> {
+  const text = await readFile(join(dist, file), 'utf8');
+  const found = text.split(find).length - 1;
+  if (found !== 1)
+    throw new Error(`"${name}": what it replaces is ${found} times in ${file}; it has to be written anew`);
+  return text.replace(find, () => replace);
+}
+
+/** A copy of the build with the mutation in it, removed after `work`. */
+export async function withMutation<T>(
+  dist: string,
+  mutation: Mutation,
+  work: (copy: string) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'clarion-mutation-'));
+  const copy = join(directory, 'dist');
+  try {
+    const text = await mutated(dist, mutation);
+    await cp(dist, copy, { recursive: true });
+    // What the build looks for beside itself.
+    for (const name of ['node_modules', 'docs', 'package.json', 'packages'])
+      await symlink(join(dirname(dist), name), join(directory, name));
+    await mkdir(dirname(join(copy, mutation.file)), { recursive: true });
+    await writeFile(join(copy, mutation.file), text);
+    return await work(copy);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
