@@ -50,6 +50,7 @@ export class QueuesLifecycle {
   /** No job begins after this; those that are worked on go on. */
   async stopTaking(): Promise<void> {
     await this.watch.stop();
+    this.runs.stop();
     await this.host.stopTaking();
   }
 

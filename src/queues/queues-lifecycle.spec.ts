@@ -37,7 +37,7 @@ function createRoom(environment: Record<string, string> = {}) {
     persistence,
     supervisor,
     created.host,
-    new RunProcessor(executor),
+    new RunProcessor(executor, database),
     created.reporter,
   );
   return { ...created, lifecycle, log, runs: new BullRunQueue(created.host) };
