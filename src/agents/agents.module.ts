@@ -21,6 +21,7 @@ import { Supervisor } from './supervisor.service';
 import { ThreadDeletion } from './thread-deletion.service';
 import { ThreadStore } from './thread.store';
 import { Threads } from './threads.service';
+import { UserErasure } from './user-erasure.service';
 import { Workers } from './workers.service';
 
 /** The execution engine: accepts messages, advances their runs, and lets none be lost. */
@@ -49,6 +50,7 @@ import { Workers } from './workers.service';
     ThreadDeletion,
     ThreadStore,
     Threads,
+    UserErasure,
     Workers,
   ],
   exports: [
@@ -62,6 +64,7 @@ import { Workers } from './workers.service';
     Supervisor,
     ThreadDeletion,
     Threads,
+    UserErasure,
     Workers,
   ],
 })

@@ -9,4 +9,5 @@ export { RunStore } from './run.store';
 export { Supervisor } from './supervisor.service';
 export { ThreadDeletion } from './thread-deletion.service';
 export { Threads } from './threads.service';
+export { UserErasure } from './user-erasure.service';
 export { Workers } from './workers.service';

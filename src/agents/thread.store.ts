@@ -51,6 +51,12 @@ export class ThreadStore {
     }));
   }
 
+  /** Some of the user's threads. */
+  async idsOf(sql: Sql, userId: string, limit: number): Promise<string[]> {
+    const rows = await sql.query<{ id: string }>('SELECT id FROM threads WHERE user_id = $1 LIMIT $2', [userId, limit]);
+    return rows.map(({ id }) => id);
+  }
+
   async exists(sql: Sql, userId: string, threadId: string): Promise<boolean> {
     return (await sql.query('SELECT 1 FROM threads WHERE id = $1 AND user_id = $2', [threadId, userId])).length > 0;
   }

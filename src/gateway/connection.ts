@@ -9,7 +9,7 @@ import { ComponentError } from '../errors';
 import { AckWindow } from './ack-window';
 import type { ConnectionStores } from './connection-stores.service';
 import { Delivery, type DeliveryPorts } from './delivery';
-import { closeTransport, type Admission, type ClientSocket } from './session';
+import { closeForGood, closeTransport, type Admission, type ClientSocket } from './session';
 
 const RETRY_READ_MS = 500;
 
@@ -45,7 +45,7 @@ export class Connection {
   async open(facts: Pick<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'>): Promise<void> {
     const { resume, inbox, runs } = this.admission;
     this.socket.emit('connection_established', { ...this.established(), ...facts });
-    inbox.take((signal) => this.delivery.accept(signal));
+    inbox.take((signal) => (signal.kind === 'erased' ? void this.endErased() : this.delivery.accept(signal)));
     this.trackPings();
     try {
       if (resume.missed !== null) await this.tellTruncated(resume.missed);
@@ -164,6 +164,15 @@ export class Connection {
     const cursor = formatCursor(this.admission.resume.state.epoch, seq);
     const error = ComponentError.webSocketBridge('DELIVERY_UNCONFIRMED', { details: { cursor, window_ms: windowMs } });
     void this.abort(error, 'connection.acknowledge');
+  }
+
+  /** The report names nobody: there is nobody any more. */
+  private async endErased(): Promise<void> {
+    this.delivery.close();
+    const { locale } = this.admission.options;
+    const error = ComponentError.authentication('USER_ERASED');
+    const failure = await this.stores.reporter.report(error, { operation: 'connection.erased', locale });
+    closeForGood(this.socket, failure.envelope);
   }
 
   private async abort(error: unknown, operation: string): Promise<void> {

@@ -66,7 +66,7 @@ export class Delivery {
   }
 
   /** Takes a signal of the user's live channel. */
-  accept(signal: UserSignal): void {
+  accept(signal: Exclude<UserSignal, { kind: 'erased' }>): void {
     if (this.closed) return;
     switch (signal.kind) {
       case 'events':

@@ -73,6 +73,12 @@ export class Inbox {
   }
 }
 
+/** Tells the client why, then ends the connection in the way after which clients stay away. */
+export function closeForGood(socket: ClientSocket, envelope: ErrorEnvelope): void {
+  socket.emit('error', envelope);
+  socket.disconnect(true);
+}
+
 /** Tells the client why, then closes its transport, so that a plain client reconnects by itself. */
 export function closeTransport(socket: ClientSocket, envelope: ErrorEnvelope): void {
   socket.emit('error', envelope);

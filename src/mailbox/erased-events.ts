@@ -1,5 +1,5 @@
 import type { DurableEventDataMap, DurableEventType } from '@clarion/protocol';
-import type { NewEvent } from './mailbox.store';
+import type { NewEvent } from './new-event';
 
 /** What takes the place of content when it is erased: the log keeps every event, and each still follows its schema. */
 export const ERASED_DATA: { readonly [T in DurableEventType]?: Partial<DurableEventDataMap[T]> } = {

@@ -1,6 +1,7 @@
 export { withoutContent } from './erased-events';
 export { MailboxModule } from './mailbox.module';
 export { MailboxNotifications } from './mailbox-notifications';
-export { MailboxStore, type MailboxState, type NewEvent } from './mailbox.store';
+export { MailboxStore, type MailboxState } from './mailbox.store';
+export type { NewEvent } from './new-event';
 export { PositionsStore, type ResumePoint } from './positions.store';
 export { UserBus, type UserSignal } from './user-bus';

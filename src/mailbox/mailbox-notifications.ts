@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { ErrorBody } from '@clarion/protocol';
 import { NotificationSink, type OwedNotification, type Transaction } from '../persistence';
-import { MailboxStore, type NewEvent } from './mailbox.store';
+import { MailboxStore } from './mailbox.store';
+import type { NewEvent } from './new-event';
 
 /** Puts the failure that a user has to hear of into the mailbox, in the transaction that stores its record. */
 @Injectable()

@@ -10,17 +10,8 @@ import {
 import { ComponentError } from '../errors';
 import { Database, type Sql, type Transaction } from '../persistence';
 import { ERASED_DATA } from './erased-events';
+import type { NewEvent } from './new-event';
 import { UserBus } from './user-bus';
-
-/** An event before the mailbox has given it its place. */
-export interface NewEvent<T extends DurableEventType = DurableEventType> {
-  readonly type: T;
-  readonly data: DurableEventDataMap[T];
-  readonly thread_id?: string | null;
-  readonly run_id?: string | null;
-  readonly attempt?: number | null;
-  readonly path?: string | null;
-}
 
 /** The state of a user's log: events `trimmed_to + 1` to `head` can be read. */
 export interface MailboxState {
@@ -128,13 +119,28 @@ export class MailboxStore {
 
   /** Takes the content out of a thread's events; the log stays without a gap. */
   async eraseThread(tx: Transaction, userId: string, threadId: string): Promise<void> {
-    await tx.query('SELECT 1 FROM mailboxes WHERE user_id = $1 FOR UPDATE', [userId]);
+    await this.lock(tx, userId);
     let last: number | null = 0;
     while (last !== null) {
       const values: unknown[] = [userId, threadId, last, ERASE_PAGE, JSON.stringify(ERASED_DATA)];
       const [page]: { last: number | null }[] = await tx.query<{ last: number | null }>(ERASE, values);
       last = page?.last ?? null;
     }
+  }
+
+  /** Keeps everybody else from writing to the mailbox until the transaction ends. */
+  async lock(tx: Transaction, userId: string): Promise<void> {
+    await tx.query('SELECT 1 FROM mailboxes WHERE user_id = $1 FOR UPDATE', [userId]);
+  }
+
+  /** Removes a locked mailbox with its events and positions. After the commit the user's live channels are told. */
+  async erase(tx: Transaction, userId: string): Promise<void> {
+    const page = `SELECT seq FROM mailbox_events WHERE user_id = $1 ORDER BY seq LIMIT ${ERASE_PAGE}`;
+    const text = `DELETE FROM mailbox_events WHERE user_id = $1 AND seq IN (${page}) RETURNING 1`;
+    while ((await tx.query(text, [userId])).length > 0);
+    await tx.query('DELETE FROM mailbox_positions WHERE user_id = $1', [userId]);
+    await tx.query('DELETE FROM mailboxes WHERE user_id = $1', [userId]);
+    tx.afterCommit(() => this.bus.publish(userId, { kind: 'erased' }));
   }
 
   /** Makes sure that the user has a mailbox. */

@@ -4,7 +4,9 @@ import type { AgentDelta, DurableEvent, RunView } from '@clarion/protocol';
 export type UserSignal =
   | { readonly kind: 'events'; readonly events: readonly DurableEvent[] }
   | { readonly kind: 'delta'; readonly delta: AgentDelta }
-  | { readonly kind: 'snapshot'; readonly run: RunView };
+  | { readonly kind: 'snapshot'; readonly run: RunView }
+  /** Nothing is left of the user: whoever serves them stops. */
+  | { readonly kind: 'erased' };
 
 export type UserSignalListener = (signal: UserSignal) => void;
 

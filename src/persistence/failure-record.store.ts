@@ -73,6 +73,15 @@ export class PostgresFailureRecordStore extends FailureRecordStore {
     );
   }
 
+  /** Takes out of the user's records who it was, and all that may tell. */
+  async forgetUser(tx: Transaction, userId: string): Promise<void> {
+    await tx.query(
+      `UPDATE error_records SET user_id = NULL, source = NULL, private_details = '{}', details = '{}', root_cause = NULL, stack = NULL
+       WHERE user_id = $1`,
+      [userId],
+    );
+  }
+
   private async notifyUsers(tx: Transaction, records: readonly FailureRecord[]): Promise<void> {
     const owed = records.filter((record) => record.notify && record.user_id !== null);
     if (owed.length === 0) return;

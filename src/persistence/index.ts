@@ -1,3 +1,4 @@
+export { AuditStore } from './audit.store';
 export { Database } from './database';
 export { PostgresFailureRecordStore } from './failure-record.store';
 export { EmbeddedPostgres } from './embedded';

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { AppConfig } from '../config';
+import { AuditStore } from './audit.store';
 import { Database } from './database';
 import { DatabaseIndicator } from './database.indicator';
 import { PersistenceLifecycle } from './persistence-lifecycle.service';
@@ -9,11 +10,12 @@ import { PostgresFailureRecordStore } from './failure-record.store';
 @Global()
 @Module({
   providers: [
+    AuditStore,
     { provide: Database, useFactory: (config: AppConfig) => new Database(config.persistence), inject: [AppConfig] },
     DatabaseIndicator,
     PersistenceLifecycle,
     PostgresFailureRecordStore,
   ],
-  exports: [Database, PersistenceLifecycle, PostgresFailureRecordStore],
+  exports: [AuditStore, Database, PersistenceLifecycle, PostgresFailureRecordStore],
 })
 export class PersistenceModule {}

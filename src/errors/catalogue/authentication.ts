@@ -85,6 +85,13 @@ export const AUTHENTICATION = defineReasons('Authentication', {
     publicDetails: ['scope'],
     aggregate: true,
   },
+  USER_ERASED: {
+    severity: 'info',
+    http: 410,
+    message: "The user's data was erased",
+    reconnect: false,
+    aggregate: true,
+  },
   AUTH_SERVICE_UNAVAILABLE: {
     severity: 'error',
     http: 503,

@@ -1,3 +1,4 @@
+export { AuditEntity } from './audit.entity';
 export { MessageEntity, ThreadEntity } from './conversation.entities';
 export { FailureRecordEntity } from './failure-record.entity';
 export { MailboxEntity, MailboxEventEntity, MailboxPositionEntity } from './mailbox.entities';

@@ -1,1 +1,2 @@
 export { Initial1795287600000 } from './1795287600000-initial';
+export { AuditLog1795291800000 } from './1795291800000-audit-log';

@@ -57,6 +57,11 @@ export const CLIENTS = {
     user_friendly_message: 'Your account lacks the permission that this needs.',
     action_required: 'Ask an administrator for access',
   },
+  USER_ERASED: {
+    message: 'Your data was erased',
+    user_friendly_message: 'An administrator has erased all your conversations here.',
+    action_required: 'Sign in again if you want to begin anew',
+  },
   AUTH_SERVICE_UNAVAILABLE: {
     message: 'We cannot check sign-ins right now',
     user_friendly_message: 'The service that confirms who you are does not answer.',

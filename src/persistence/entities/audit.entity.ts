@@ -1,0 +1,13 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** What an admin did to a user's data. Kept when that data is gone; holds none of it. */
+@Entity('audit_log')
+export class AuditEntity {
+  @PrimaryColumn('uuid') id!: string;
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' }) at!: Date;
+  /** The admin's user id. */
+  @Column('text') actor!: string;
+  @Column('text') action!: string;
+  /** The user id that it was done to. */
+  @Column('text') subject!: string;
+}
