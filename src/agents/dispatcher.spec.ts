@@ -28,7 +28,7 @@ describe('the dispatcher', () => {
           return work({ query: note });
         },
       } as unknown as Database;
-      return new Dispatcher(database, {} as RunQueue, {} as FailureReporter, loadConfig({}));
+      return new Dispatcher(database, { open: true } as RunQueue, {} as FailureReporter, loadConfig({}));
     };
 
     beforeEach(() => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ClientEventName, RequestResult } from '../requests';
 import { RUN_STATUSES } from '../views';
 import { errorBodySchema } from './errors';
-import { cursorText, id, timestamp } from './fields';
+import { clientId, cursorText, id, timestamp } from './fields';
 import { componentReportSchema, messageViewSchema, runViewSchema, threadViewSchema } from './views';
 
 const next = z.string().nullable();
@@ -22,7 +22,8 @@ export const requestResultSchemas = {
     as_of: cursorText,
     next,
   }),
-  thread_delete: z.object({ thread_id: id }),
+  // Whatever was asked: a thread that does not exist, or not any more, is deleted too.
+  thread_delete: z.object({ thread_id: clientId }),
   auth_refresh: z.object({ expires_at: timestamp }),
   health_check: z.object({ report: componentReportSchema }),
 } satisfies { [N in ClientEventName]: z.ZodType<RequestResult<N>> };
