@@ -15,6 +15,7 @@ export class AppConfig {
   readonly persistence;
   readonly auth;
   readonly gateway;
+  readonly mailbox;
   readonly agents;
   readonly health;
   readonly errors;
@@ -33,6 +34,7 @@ export class AppConfig {
     this.persistence = { ...sections.persistence, migrateOnStart: sections.persistence.migrateOnStart ?? !production };
     this.auth = { ...sections.auth, developmentIssuer, leewaySeconds: 30 };
     this.gateway = { ...sections.gateway, allowLocalOrigins: developmentIssuer };
+    this.mailbox = sections.mailbox;
     this.agents = { ...sections.agents, drill: sections.agents.drillAgent || developmentIssuer };
     this.health = {
       ...sections.health,

@@ -114,6 +114,16 @@ export const settings = {
     messagesPerMinute: integer('MESSAGES_PER_MINUTE', 1, 1_000_000, 120, 'Messages one user may send in a minute.'),
     connectionsPerUser: integer('CONNECTIONS_PER_USER', 1, 10_000, 20, 'Simultaneous connections of one user.'),
   },
+  mailbox: {
+    retentionDays: integer('MAILBOX_RETENTION_DAYS', 1, 36_500, 30, 'Days that events stay in a mailbox.'),
+    maxEvents: integer(
+      'MAILBOX_MAX_EVENTS',
+      10,
+      100_000_000,
+      100_000,
+      'Events that one mailbox keeps. Those of runs that have not ended always stay.',
+    ),
+  },
   agents: {
     defaultAgent: textOr('DEFAULT_AGENT', 'guide', 'Agent of messages that name none.'),
     drillAgent: flag(

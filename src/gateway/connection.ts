@@ -8,7 +8,7 @@ import {
 import { ComponentError } from '../errors';
 import { AckWindow } from './ack-window';
 import type { ConnectionStores } from './connection-stores.service';
-import { Delivery, type DeliveryPorts } from './delivery';
+import { Delivery, GapInLog, type DeliveryPorts } from './delivery';
 import { closeForGood, closeTransport, type Admission, type ClientSocket } from './session';
 
 const RETRY_READ_MS = 500;
@@ -150,9 +150,11 @@ export class Connection {
     }
   }
 
-  /** Reading is tried again until it works; the client hears of it once. */
+  /** Reading is tried again until it works, or what was to be read is gone; the client hears of it once. */
   private async reportUnread(error: unknown): Promise<void> {
     if (!this.socket.connected) return;
+    // Retention was faster than this client: on its return it is told what it missed.
+    if (error instanceof GapInLog) return this.abort(error, 'connection.read');
     this.retry = setTimeout(() => this.delivery.resume(), RETRY_READ_MS);
     if (this.failing) return;
     this.failing = true;

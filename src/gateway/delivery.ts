@@ -179,7 +179,7 @@ export class Delivery {
 }
 
 /** The log lacks an event that the mailbox's head has counted: what was to be delivered is not there. */
-class GapInLog extends Error {
+export class GapInLog extends Error {
   override readonly name = 'GapInLog';
 
   constructor(
