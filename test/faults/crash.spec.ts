@@ -5,6 +5,8 @@ import { ChatClient, drillWords } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
 import { disconnected, expectCompleted, expectGapless } from './load';
 
+jest.setTimeout(60_000);
+
 const TAKEOVER_LIMIT_MS = 5_000;
 const MAX_ATTEMPTS = 3;
 
@@ -79,17 +81,17 @@ describe('a process that is killed in mid-run', () => {
   );
 
   it('by its own run, again and again: the run fails when its attempts are used up, once', async () => {
-    const events: DurableEvent[] = [];
-    let client = await connect('alice');
-    const { run_id } = await client.drill({ tokens: 30, per_second: 100, fail: { kind: 'crash', at_token: 10 } });
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      await Promise.all([clarion.exit(), disconnected(client)]);
-      events.push(...client.events);
-      await restart();
-      client = await connect('alice', events.at(-1)?.id);
+    const before = await connect('alice');
+    const { run_id } = await before.drill({ tokens: 30, per_second: 100, fail: { kind: 'crash', at_token: 10 } });
+    await Promise.all([clarion.exit(), disconnected(before)]);
+    for (let attempt = 2; attempt <= MAX_ATTEMPTS; attempt++) {
+      clarion = await ClarionProcess.spawn({ dataDir: clarion.dataDir });
+      expect(await clarion.exit()).toBeNull();
     }
-    const end = await client.ended(run_id);
-    events.push(...client.events);
+    await restart();
+    const after = await connect('alice', before.cursor);
+    const end = await after.ended(run_id);
+    const events = [...before.events, ...after.events];
 
     expect(end).toMatchObject({
       type: 'agent_failed',
@@ -100,9 +102,9 @@ describe('a process that is killed in mid-run', () => {
     expect(events.filter(({ type }) => TERMINAL_EVENTS.has(type))).toHaveLength(1);
     expect(events.filter(({ type }) => type === 'agent_recovering').map(({ attempt }) => attempt)).toEqual([2, 3]);
     expectGapless(events);
-    const answer = await client.request('run_get', { run_id });
+    const answer = await after.request('run_get', { run_id });
     expect(answer).toMatchObject({ ok: true, run: { status: 'failed', attempt: MAX_ATTEMPTS } });
-    await expectAlive(client);
+    await expectAlive(after);
   });
 
   /** The run that killed its workers has not taken the process's other work with it. */

@@ -4,6 +4,8 @@ import { TcpProxy } from '../support/tcp-proxy';
 import { createEmptyDatabase } from '../support/database';
 import { expectCompleted } from './load';
 
+jest.setTimeout(60_000);
+
 const RETURN_LIMIT_MS = 5_000;
 
 interface Components {
@@ -63,11 +65,10 @@ it('a start without its database listens, says what is wrong everywhere, and com
       body: { support_code: error.support_code, reason: 'DATABASE_UNAVAILABLE', operation: 'handshake.mailbox' },
     });
     expect((await clarion.get('/health/ready')).status).toBe(503);
-    const { body } = await clarion.get<Components>('/health/components');
-    expect(body.component_details['database']).toMatchObject({
-      status: 'failed',
-      error_code: 1005,
-      suggestion: expect.stringContaining(`127.0.0.1:${proxy.port}`),
+    await clarion.until(async () => {
+      const { body } = await clarion.get<Components>('/health/components');
+      const { status, error_code, suggestion = '' } = body.component_details['database'] ?? {};
+      return status === 'failed' && error_code === 1005 && suggestion.includes(`127.0.0.1:${proxy.port}`);
     });
 
     proxy.heal();

@@ -5,6 +5,8 @@ import { TcpProxy } from '../support/tcp-proxy';
 import { ask, expectCompleted, expectEndedOnce, expectGapless, Sender, type Sent } from './load';
 import { StoppablePostgres } from './stoppable-postgres';
 
+jest.setTimeout(60_000);
+
 const SENDERS = 20;
 const ANSWER_LIMIT_MS = 2_000;
 const RETURN_LIMIT_MS = 5_000;

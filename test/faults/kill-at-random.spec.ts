@@ -5,6 +5,8 @@ import type { ChatClient } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
 import { ANSWER, disconnected, expectGapless, Sender } from './load';
 
+jest.setTimeout(60_000);
+
 const KILLS = 5;
 const SENDERS = 4;
 

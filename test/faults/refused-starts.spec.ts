@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { ClarionProcess, ROOT } from '../support/clarion-process';
 import { createEmptyDatabase, createTestDatabase } from '../support/database';
 
+jest.setTimeout(60_000);
+
 const PRODUCTION = {
   NODE_ENV: 'production',
   AUTH_JWT_SECRET: 'x'.repeat(32),

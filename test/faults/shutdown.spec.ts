@@ -5,6 +5,8 @@ import { createTestDatabase } from '../support/database';
 import { TcpProxy } from '../support/tcp-proxy';
 import { disconnected, expectCompleted, expectGapless } from './load';
 
+jest.setTimeout(60_000);
+
 const NOBODY = { uid: 65_534, gid: 65_534 };
 const asRoot = process.getuid?.() === 0 ? it : it.skip;
 const STOP_LIMIT_MS = 10_000;
