@@ -79,6 +79,11 @@ export class Connection {
     return { cursor: formatCursor(epoch, this.confirmed) };
   }
 
+  /** The user's log goes to `head`: a signal that was lost is made good. */
+  catchUpTo(head: number): void {
+    this.delivery.reach(head);
+  }
+
   close(): void {
     clearTimeout(this.retry);
     this.window?.close();

@@ -1,4 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { PeriodicLoop } from '../errors';
+import { Database } from '../persistence';
 import { Connection } from './connection';
 import { ConnectionGate } from './connection-gate.service';
 import { ConnectionStores } from './connection-stores.service';
@@ -8,18 +10,37 @@ import type { Caller, ClientSocket } from './session';
 
 const LEAST_RECONNECT_MS = 500;
 const RECONNECT_SPREAD_MS = 2_000;
+const COMPARE_EVERY_MS = 2_000;
 
 /** The connections of this process: opens them, listens to them, lets them go. */
 @Injectable()
-export class Connections {
+export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly all = new Set<Connection>();
+  private readonly comparing: PeriodicLoop;
 
   constructor(
     private readonly stores: ConnectionStores,
     private readonly gate: ConnectionGate,
     private readonly requests: RequestDispatcher,
     private readonly health: HealthSnapshot,
-  ) {}
+    private readonly database: Database,
+  ) {
+    this.comparing = new PeriodicLoop({
+      name: 'connections.compare',
+      everyMs: COMPARE_EVERY_MS,
+      work: () => this.compareWithLog(),
+      reporter: stores.reporter,
+      component: 'WebSocketBridge',
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.comparing.start();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.comparing.stop();
+  }
 
   get count(): number {
     return this.all.size;
@@ -48,6 +69,15 @@ export class Connections {
     });
     const { status, degraded_components } = this.health.report(admission.principal.admin);
     void connection.open({ limits: this.gate.limits, health: status, degraded_components });
+  }
+
+  /** Makes good what was lost on the way from a writer: the log says how far every client ought to be. */
+  private async compareWithLog(): Promise<void> {
+    if (this.all.size === 0 || !this.database.ready) return;
+    const byUser = Map.groupBy(this.all, ({ userId }) => userId);
+    for (const { user_id, head } of await this.stores.mailbox.heads([...byUser.keys()])) {
+      for (const connection of byUser.get(user_id) ?? []) connection.catchUpTo(head);
+    }
   }
 
   /** Tells every client when to come back, and closes its transport: a plain client reconnects by itself. */

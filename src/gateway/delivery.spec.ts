@@ -95,6 +95,17 @@ describe('Delivery', () => {
     expect(bench.seqs).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it('reads what no signal told of once the head is known', async () => {
+    const bench = new Bench();
+    bench.append(event(1), event(2), event(3));
+    bench.delivery.goLive([], () => undefined);
+    bench.publish(event(1));
+    bench.delivery.reach(3);
+    bench.delivery.reach(2);
+    await bench.settled();
+    expect(bench.seqs).toEqual([1, 2, 3]);
+  });
+
   it('replays as recovered up to the head, then what came meanwhile as it is', async () => {
     const bench = new Bench(1, 3);
     bench.append(event(1), event(2), event(3), event(4));

@@ -80,7 +80,13 @@ export class Delivery {
     }
   }
 
-  /** Reads on after `failed`. */
+  /** The log is known to go to `head`: what is missing up to there is read. */
+  reach(head: number): void {
+    this.target = Math.max(this.target, head);
+    this.resume();
+  }
+
+  /** Reads on after `reportUnread`. */
   resume(): void {
     if (this.live && this.target > this.sent) this.pump();
   }

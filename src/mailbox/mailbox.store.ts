@@ -160,6 +160,11 @@ export class MailboxStore {
     return state;
   }
 
+  /** How far the logs of these users go. Who has no mailbox is left out. */
+  heads(userIds: readonly string[]): Promise<{ user_id: string; head: number }[]> {
+    return this.database.query('SELECT user_id, head FROM mailboxes WHERE user_id = ANY($1::text[])', [userIds]);
+  }
+
   /** The next `limit` events after `seq`, oldest first. */
   async readAfter(userId: string, seq: number, limit: number): Promise<DurableEvent[]> {
     const rows = await this.database.query<EventRow & { epoch: string }>(
