@@ -79,9 +79,10 @@ export class Connection {
     return { cursor: formatCursor(epoch, this.confirmed) };
   }
 
-  /** The user's log goes to `head`: a signal that was lost is made good. */
-  catchUpTo(head: number): void {
-    this.delivery.reach(head);
+  /** Makes good a signal that was lost. Where the log is not the one that this client reads, it has to come back and be told. */
+  compare({ epoch, head }: { epoch: string; head: number }): void {
+    if (epoch === this.admission.resume.state.epoch) this.delivery.reach(head);
+    else void this.abort(ComponentError.webSocketBridge('MAILBOX_UNAVAILABLE'), 'connection.epoch');
   }
 
   close(): void {

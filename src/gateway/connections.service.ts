@@ -75,8 +75,8 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
   private async compareWithLog(): Promise<void> {
     if (this.all.size === 0 || !this.database.ready) return;
     const byUser = Map.groupBy(this.all, ({ userId }) => userId);
-    for (const { user_id, head } of await this.stores.mailbox.heads([...byUser.keys()])) {
-      for (const connection of byUser.get(user_id) ?? []) connection.catchUpTo(head);
+    for (const { user_id, ...state } of await this.stores.mailbox.heads([...byUser.keys()])) {
+      for (const connection of byUser.get(user_id) ?? []) connection.compare(state);
     }
   }
 

@@ -1,5 +1,7 @@
 import { Global, Module } from '@nestjs/common';
+import { EpochsStore } from './epochs.store';
 import { InProcessBus } from './in-process-bus';
+import { MailboxEpochs } from './mailbox-epochs.service';
 import { MailboxNotifications } from './mailbox-notifications';
 import { MailboxRetention } from './mailbox-retention.service';
 import { MailboxStore } from './mailbox.store';
@@ -15,6 +17,8 @@ import { UserBus } from './user-bus';
     PositionsStore,
     MailboxNotifications,
     RetentionStore,
+    EpochsStore,
+    MailboxEpochs,
     MailboxRetention,
     { provide: UserBus, useClass: InProcessBus },
   ],

@@ -161,8 +161,8 @@ export class MailboxStore {
   }
 
   /** How far the logs of these users go. Who has no mailbox is left out. */
-  heads(userIds: readonly string[]): Promise<{ user_id: string; head: number }[]> {
-    return this.database.query('SELECT user_id, head FROM mailboxes WHERE user_id = ANY($1::text[])', [userIds]);
+  heads(userIds: readonly string[]): Promise<{ user_id: string; epoch: string; head: number }[]> {
+    return this.database.query('SELECT user_id, epoch, head FROM mailboxes WHERE user_id = ANY($1::text[])', [userIds]);
   }
 
   /** The next `limit` events after `seq`, oldest first. */

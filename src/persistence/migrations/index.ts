@@ -1,2 +1,3 @@
 export { Initial1795287600000 } from './1795287600000-initial';
 export { AuditLog1795291800000 } from './1795291800000-audit-log';
+export { DatabaseIdentity1795295400000 } from './1795295400000-database-identity';
