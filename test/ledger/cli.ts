@@ -12,6 +12,9 @@ const USAGE = `npm run ledger -- --seed N --minutes M [--deployment embedded|clu
 const EXIT_DIFFERENT = 1;
 const EXIT_NOT_RUN = 2;
 
+/** What was asked for cannot be done. */
+class UsageError extends Error {}
+
 interface Order {
   readonly seed: string;
   readonly minutes: number;
@@ -30,11 +33,12 @@ function orderOf(args: string[]): Order {
   });
   const { seed = '1', deployment = 'embedded' } = values;
   if (deployment === 'cluster')
-    throw new Error('--deployment cluster is not built yet: gateways and workers by ROLE, with Redis');
-  if (deployment !== 'embedded') throw new Error(`--deployment ${deployment} is unknown. ${USAGE}`);
+    throw new UsageError('--deployment cluster is not built yet: gateways and workers by ROLE, with Redis');
+  if (deployment !== 'embedded') throw new UsageError(`--deployment ${deployment} is unknown. ${USAGE}`);
   // Without a word about it the seed decides, so that a series of seeds tries both.
   const postgres = values.postgres ?? (Number(seed) % 2 === 0 ? 'own' : 'embedded');
-  if (postgres !== 'embedded' && postgres !== 'own') throw new Error(`--postgres ${postgres} is unknown. ${USAGE}`);
+  if (postgres !== 'embedded' && postgres !== 'own')
+    throw new UsageError(`--postgres ${postgres} is unknown. ${USAGE}`);
   const known = faultNames(postgres === 'own');
   const faults = values.faults === undefined ? known : known.filter((name) => values.faults?.split(',').includes(name));
   const [minutes, users] = [positive(values.minutes ?? '2'), positive(values.users ?? '20')];
@@ -43,12 +47,21 @@ function orderOf(args: string[]): Order {
 
 function positive(text: string): number {
   const number = Number(text);
-  if (!(number > 0)) throw new Error(`${text} is no number above 0. ${USAGE}`);
+  if (!(number > 0)) throw new UsageError(`${text} is no number above 0. ${USAGE}`);
   return number;
 }
 
 async function main(): Promise<number> {
-  const { seed, minutes, users, postgres, faults, dist } = orderOf(process.argv.slice(3));
+  try {
+    return await keep(orderOf(process.argv.slice(3)));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return EXIT_NOT_RUN;
+  }
+}
+
+async function keep({ seed, minutes, users, postgres, faults, dist }: Order): Promise<number> {
   const deployment = await OneProcess.start(postgres, dist);
   const interrupted = (): void => void deployment.dispose().finally(() => process.exit(EXIT_NOT_RUN));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
