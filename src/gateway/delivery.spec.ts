@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { AgentDelta, DurableEvent, DurableEventType } from '@clarion/protocol';
+import type { AgentDelta, DurableEvent, DurableEventType, RunView } from '@clarion/protocol';
 import { Delivery, type DeliveryPorts } from './delivery';
 
 const RUN = '01940000-0000-7000-8000-000000000001';
@@ -104,6 +104,20 @@ describe('Delivery', () => {
     bench.delivery.reach(2);
     await bench.settled();
     expect(bench.seqs).toEqual([1, 2, 3]);
+  });
+
+  it('replays no further than the head that the snapshots belong to, whatever is published meanwhile', async () => {
+    const bench = new Bench(0, 2);
+    bench.append(event(1, 'agent_started', 1), event(2), event(3, 'agent_completed', 1), event(4));
+    const order: (number | 'snapshot')[] = [];
+    jest.spyOn(bench, 'emitEvent').mockImplementation(({ seq }) => void order.push(seq));
+    jest.spyOn(bench, 'emitSnapshot').mockImplementation(() => void order.push('snapshot'));
+    const replayed = bench.delivery.replay();
+    bench.publish(event(3, 'agent_completed', 1), event(4));
+    await replayed;
+    bench.delivery.goLive([{ run_id: RUN, attempt: 1, text: '' } as RunView], () => undefined);
+    await bench.settled();
+    expect(order).toEqual([1, 2, 'snapshot', 3, 4]);
   });
 
   it('replays as recovered up to the head, then what came meanwhile as it is', async () => {

@@ -34,10 +34,13 @@ export class Delivery {
   private live = false;
   private closed = false;
 
-  /** @param sent the last `seq` that the client has */
+  /**
+   * @param sent the last `seq` that the client has
+   * @param head where the log ended when the snapshots of `goLive` were read: `replay` goes there and no further
+   */
   constructor(
     private sent: number,
-    head: number,
+    private readonly head: number,
     private readonly ports: DeliveryPorts,
   ) {
     this.target = head;
@@ -50,7 +53,10 @@ export class Delivery {
 
   /** Emits everything up to the head, page by page, marked `recovered`; signals that arrive meanwhile are held. @throws what reading throws */
   async replay(): Promise<void> {
-    await this.readTo((event) => ({ ...event, recovered: true }));
+    await this.readTo(
+      () => this.head,
+      (event) => ({ ...event, recovered: true }),
+    );
   }
 
   /** Emits the snapshots, read together with the head that `replay` went to, then lets go of what was held and goes live. */
@@ -134,7 +140,7 @@ export class Delivery {
   /** Reads from the log until nothing is ahead; ends with what was held, which the last page may have set free. */
   private async catchUp(): Promise<void> {
     try {
-      while (!this.closed && this.sent < this.target) await this.readTo((event) => event);
+      while (!this.closed && this.sent < this.target) await this.readTo(() => this.target);
     } catch (error) {
       this.pumping = false;
       this.ports.reportUnread(error);
@@ -145,9 +151,9 @@ export class Delivery {
     this.releaseHeld();
   }
 
-  private async readTo(mark: (event: DurableEvent) => DurableEvent): Promise<void> {
-    while (!this.closed && this.sent < this.target) {
-      const page = await this.ports.read(this.sent, PAGE);
+  private async readTo(end: () => number, mark = (event: DurableEvent): DurableEvent => event): Promise<void> {
+    while (!this.closed && this.sent < end()) {
+      const page = await this.ports.read(this.sent, Math.min(PAGE, end() - this.sent));
       if (this.closed) return;
       if (page.length === 0) throw new GapInLog(this.sent + 1, null);
       for (const event of page) {

@@ -251,7 +251,8 @@ describe('the engine', () => {
       const { run_id } = await ghost.drill('ann', 'm1', { tokens: 200, per_second: 60, think: 1 });
       while ((await ghost.events('ann')).length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
       // The ghost's process goes on, but nobody hears its heartbeat.
-      jest.spyOn(ghost.app.get(Workers) as unknown as { beat(): Promise<void> }, 'beat').mockResolvedValue(undefined);
+      const heart: unknown = ghost.app.get(Workers);
+      jest.spyOn(heart as { beat(): Promise<void> }, 'beat').mockResolvedValue(undefined);
       await silence(ghost.app.get(Workers).id);
       jest.spyOn(ghost.app.get(Reconciler), 'reconcile').mockResolvedValue(undefined);
       engine.queue.delivering = true;

@@ -42,7 +42,7 @@ describe('the README', () => {
     const request = JSON.stringify({ tokens: 9, fail: { kind: 'throw', at_token: 4 } });
     const failed = await run(['dist/cli/chat.js', '--url', clarion.url, '--agent', 'drill', request]).then(
       () => null,
-      (error: { code: number; stdout: string; stderr: string }) => error,
+      (error: unknown) => error as { code: number; stderr: string },
     );
     expect(failed?.code).toBe(1);
     const [code = ''] = /AGENT_FAILED_[0-9A-Z]{8}/.exec(failed?.stderr ?? '') ?? [];
