@@ -19,14 +19,16 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 const MIGRATION_TIMEOUT_MS = 60_000;
 const QUERY_CONNECTIONS = 10;
 const FETCH_AGAIN_MS = 200;
+const CHECK_AGAIN_MS = 500;
 
 /** BullMQ on the backend that Clarion runs it on, chosen here and nowhere else: PostgreSQL. */
 const { Queue: HostedQueue, Worker } = withBackend(createPostgresBackend);
 export { HostedQueue };
 export type HostedQueue = InstanceType<typeof HostedQueue>;
 
-/** BullMQ's worker asks again at once after a failure that is no refused connection, thousands of times a second. */
+/** BullMQ's worker with other pauses after a failure. */
 export class BackendWorker extends Worker {
+  /** BullMQ asks again at once after a failure that is no refused connection, thousands of times a second. */
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
     try {
       return await super.moveToActive(token, name);
@@ -34,6 +36,11 @@ export class BackendWorker extends Worker {
       await delay(FETCH_AGAIN_MS);
       throw error;
     }
+  }
+
+  /** BullMQ pauses for 5 s, in which nobody looks for the jobs that an outage has left without a worker. */
+  protected override checkConnectionError<T>(work: () => Promise<T>, delayMs = CHECK_AGAIN_MS): Promise<T | undefined> {
+    return super.checkConnectionError(work, delayMs);
   }
 }
 
