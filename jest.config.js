@@ -26,6 +26,7 @@ module.exports = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/packages/.*/dist'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  maxWorkers: 2,
+  // Most of what a spec does is waiting for processes that it started.
+  maxWorkers: 3,
   testTimeout: 30_000,
 };

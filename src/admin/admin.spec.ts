@@ -9,9 +9,11 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { v7 as uuidv7 } from 'uuid';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { TcpProxy } from '../../test/support/tcp-proxy';
+import { HealthSummary, RunQueue, SupportCodeLookup } from '../agents';
 import { AuthModule, DevelopmentIssuer } from '../auth';
 import { ConfigModule, loadConfig } from '../config';
 import { ComponentError, ErrorsHttpModule, ErrorsModule, FailureRecordStore, FailureReporter } from '../errors';
+import { MailboxModule } from '../mailbox';
 import {
   Database,
   NotificationSink,
@@ -41,11 +43,15 @@ beforeAll(async () => {
       { provide: FailureRecordStore, useExisting: PostgresFailureRecordStore },
       { provide: NotificationSink, useValue: { notify: async () => undefined } },
       { provide: QueueDirectory, useValue: { all: () => queues.host.all() } },
+      { provide: RunQueue, useValue: { open: false } },
+      { provide: SupportCodeLookup, useValue: {} },
+      { provide: HealthSummary, useValue: {} },
     ],
-    exports: [FailureRecordStore, NotificationSink, QueueDirectory],
+    exports: [FailureRecordStore, NotificationSink, QueueDirectory, RunQueue, SupportCodeLookup, HealthSummary],
   })
   class Wiring {}
-  const rooms = [TelemetryModule.forRoot(createLogger(config)), ErrorsModule, PersistenceModule, ErrorsHttpModule];
+  const ground = [TelemetryModule.forRoot(createLogger(config)), ErrorsModule, PersistenceModule, MailboxModule];
+  const rooms = [...ground, ErrorsHttpModule];
   @Module({ imports: [ConfigModule.forRoot(config), ...rooms, AuthModule.forRoot(config), AdminModule, Wiring] })
   class Root {}
   app = await NestFactory.create<NestExpressApplication>(Root, { logger: false, abortOnError: false });
