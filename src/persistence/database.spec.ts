@@ -93,6 +93,23 @@ describe('Database', () => {
     expect(await threads()).toEqual([]);
   });
 
+  it('ends every wait of a frozen database at once, also for a connection of a full pool', async () => {
+    const patient = new Database({ ...OPTIONS, connectTimeoutMs: 900, statementTimeoutMs: 10_000 });
+    patient.connect(proxy.through(real.url));
+    await patient.query('SELECT 1');
+    proxy.hang();
+    const began = performance.now();
+    const waits = await Promise.allSettled(
+      Array.from({ length: 3 * OPTIONS.poolSize }, () => patient.transaction((tx) => tx.query('SELECT 1'))),
+    );
+    expect(performance.now() - began).toBeLessThan(2_000);
+    const away = { status: 'rejected', reason: { reason: 'DATABASE_UNAVAILABLE' } };
+    expect(waits).toMatchObject(waits.map(() => away));
+    const errors = waits.map((wait) => wait.status === 'rejected' && (wait.reason as Error));
+    expect(new Set(errors).size).toBe(waits.length); // nobody gets somebody else's failure
+    await patient.close();
+  });
+
   it('tells a full pool from a database that is away', async () => {
     const release = Promise.withResolvers<void>();
     const busy = Array.from({ length: OPTIONS.poolSize }, () => database.transaction(() => release.promise));

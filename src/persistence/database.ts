@@ -13,8 +13,9 @@ export interface DatabaseOptions {
 
 const PROBE_INTERVAL_MS = 200;
 const SERVER_FIRST_MS = 200;
-/** The part of `connectTimeoutMs` after which a statement without an answer starts a probe; the probe has the rest. */
+/** Parts of `connectTimeoutMs`, together less than it: a statement without an answer for the one starts a probe, which has the other. */
 const SUSPECT_AFTER = 1 / 3;
+const PROBE_LIMIT = 1 / 2;
 
 // int8 columns hold sequence numbers, which stay far below 2^53.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -226,7 +227,7 @@ export class Database implements Sql {
 
   /** Asks on a connection of its own: a pool that is merely full is no outage. */
   private async answers(): Promise<boolean> {
-    const connectionTimeoutMillis = this.options.connectTimeoutMs * (1 - SUSPECT_AFTER);
+    const connectionTimeoutMillis = this.options.connectTimeoutMs * PROBE_LIMIT;
     const client = new Client({ connectionString: this.url, connectionTimeoutMillis });
     client.on('error', (error) => (this.lastCause = error));
     try {
