@@ -26,7 +26,6 @@ module.exports = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/packages/.*/dist'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  // Most of what a spec does is waiting for processes that it started.
-  maxWorkers: 3,
+  maxWorkers: 2,
   testTimeout: 30_000,
 };
