@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { ChatClient, drillWords } from '../support/chat-client';
 import type { ClarionProcess } from '../support/clarion-process';
 
-const PAUSE_MS = 300;
+const PAUSE_MS = 500;
 const TOKENS = 12;
 const DRILL = JSON.stringify({ tokens: TOKENS, per_second: 400 });
 export const ANSWER = drillWords(TOKENS);

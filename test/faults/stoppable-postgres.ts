@@ -27,7 +27,10 @@ export class StoppablePostgres {
     private readonly port: number,
     private readonly password: string,
   ) {
-    this.guard = spawn('sh', ['-c', GUARD, 'sh', directory], { stdio: ['pipe', 'ignore', 'ignore'] });
+    this.guard = spawn('sh', ['-c', GUARD, 'sh', directory], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
   }
 
   static async start(): Promise<StoppablePostgres> {

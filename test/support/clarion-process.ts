@@ -12,6 +12,7 @@ export const ROOT = resolve(__dirname, '../..');
 const MAIN = join(ROOT, 'dist/main.js');
 const START_LIMIT_MS = 30_000;
 const EXIT_LIMIT_MS = 30_000;
+const ANSWER_LIMIT_MS = 10_000;
 
 /** Ends the process $1 when its standard input closes, which the death of a test run does as well. */
 const GUARD = 'read _; kill "$1" 2>/dev/null';
@@ -53,7 +54,10 @@ export class ClarionProcess {
     });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => this.log.push(text));
-    const guard = spawn('sh', ['-c', GUARD, 'sh', String(this.child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const guard = spawn('sh', ['-c', GUARD, 'sh', String(this.child.pid)], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
     this.child.on('exit', () => {
       this.exited = true;
       guard.kill();
@@ -117,6 +121,7 @@ export class ClarionProcess {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ user, admin }),
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     });
     const { token } = (await response.json()) as { token: string };
     return token;
@@ -125,6 +130,7 @@ export class ClarionProcess {
   async get<T>(path: string, token?: string): Promise<{ status: number; body: T }> {
     const response = await fetch(this.url + path, {
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     });
     return { status: response.status, body: (await response.json()) as T };
   }
