@@ -4,7 +4,6 @@ import { drillWords } from '../../test/support/chat-client';
 import { Engine } from '../../test/support/engine';
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import { ComponentError } from '../errors';
-import { UserBus } from '../mailbox';
 
 const STORM_MS = 3_000;
 const RUNS = 12;
@@ -53,12 +52,7 @@ describe('a database whose connections break all the time', () => {
     }
   };
 
-  it('loses and doubles nothing: no event, no end, no word of an answer, no live signal of an end', async () => {
-    const toldEnds: (string | null)[] = [];
-    engine.app.get(UserBus).subscribe('ann', (signal) => {
-      if (signal.kind !== 'events') return;
-      toldEnds.push(...signal.events.filter(({ type }) => TERMINAL_EVENTS.has(type)).map(({ run_id }) => run_id));
-    });
+  it('loses and doubles nothing: no event, no end, no word of an answer', async () => {
     const storming = storm();
     const runs = await Promise.all(Array.from({ length: RUNS }, (_, index) => send(`m${index}`)));
     await storming;
@@ -74,7 +68,6 @@ describe('a database whose connections break all the time', () => {
       expect(own.at(-1)).toMatchObject({ type: 'agent_completed', data: { content: drillWords(40) } });
       expect(last.filter((type) => type === 'agent_thinking')).toHaveLength(3);
       expect(last.filter((type) => type === 'tool_completed')).toHaveLength(3);
-      expect(toldEnds).toContain(run);
     }
   }, 60_000);
 });
