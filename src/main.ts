@@ -1,3 +1,4 @@
+import './compile-cache';
 import { DevelopmentIssuer } from './auth';
 import { type RunningClarion, startClarion } from './clarion';
 import { type AppConfig, ConfigurationError, loadConfigFromProcess } from './config';
