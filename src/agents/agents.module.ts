@@ -8,6 +8,7 @@ import { Dispatcher } from './dispatcher.service';
 import { MessageBatch } from './message-batch.service';
 import { MessageIntake } from './message-intake.service';
 import { OutputSink } from './output-sink.service';
+import { ProviderCircuits } from './provider-circuits.service';
 import { Reconciler } from './reconciler.service';
 import { RunAttempts, RunWriters } from './run-attempts.service';
 import { RunEnding } from './run-ending.service';
@@ -36,6 +37,7 @@ import { Workers } from './workers.service';
     MessageBatch,
     MessageIntake,
     OutputSink,
+    ProviderCircuits,
     Reconciler,
     RunAttempts,
     RunEnding,
@@ -57,6 +59,7 @@ import { Workers } from './workers.service';
     ActiveRuns,
     AgentRegistry,
     MessageIntake,
+    ProviderCircuits,
     RunEnding,
     RunExecutor,
     RunRetry,

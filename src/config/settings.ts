@@ -155,6 +155,20 @@ export const settings = {
       3_600_000,
       'Longest wait of a run that is next in its thread; then it fails.',
     ),
+    circuitFailures: integer(
+      'PROVIDER_CIRCUIT_FAILURES',
+      1,
+      1_000,
+      5,
+      'Failures in a row after which a model provider is not asked for a while; then PROVIDER_CIRCUIT_OPEN.',
+    ),
+    circuitOpenMs: integer(
+      'PROVIDER_CIRCUIT_OPEN_MS',
+      100,
+      3_600_000,
+      10_000,
+      'After which time a provider that failed in a row is tried again, by one call.',
+    ),
     workerDeadAfterMs: integer(
       'WORKER_DEAD_AFTER_MS',
       1_000,

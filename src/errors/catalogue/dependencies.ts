@@ -45,4 +45,11 @@ export const DEPENDENCIES = defineReasons('Dependencies', {
     message: 'An external provider rejected the request',
     publicDetails: ['provider', 'status'],
   },
+  PROVIDER_CIRCUIT_OPEN: {
+    severity: 'warning',
+    http: 503,
+    message: 'An external provider failed several times in a row and is not asked for a while',
+    retryAfterMs: 10_000,
+    publicDetails: ['provider'],
+  },
 });

@@ -1,6 +1,7 @@
+import { AGENTS } from './en/agents';
 import { CLIENTS } from './en/clients';
 import { SERVICE } from './en/service';
 import type { UserTexts } from './user-text';
 
 /** The user's texts in English, to which every other language falls back. */
-export const EN: UserTexts = { ...CLIENTS, ...SERVICE };
+export const EN: UserTexts = { ...AGENTS, ...CLIENTS, ...SERVICE };

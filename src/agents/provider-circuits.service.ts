@@ -1,0 +1,103 @@
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  handleWhen,
+} from 'cockatiel';
+import { AppConfig } from '../config';
+import { classify, ComponentError } from '../errors';
+import { RunStop } from './active-runs';
+
+/** `half_open`: one call is under way to find out whether the provider is well again. */
+export type ProviderCircuitState = 'closed' | 'open' | 'half_open';
+
+const STATES: Readonly<Record<CircuitState, ProviderCircuitState>> = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.Open]: 'open',
+  [CircuitState.HalfOpen]: 'half_open',
+  [CircuitState.Isolated]: 'open',
+};
+
+/**
+ * One circuit breaker per provider, shared by all runs of this process. A call goes through `call` or `stream`; after
+ * PROVIDER_CIRCUIT_FAILURES failures in a row the circuit opens, and calls fail at once with PROVIDER_CIRCUIT_OPEN (1006). After
+ * PROVIDER_CIRCUIT_OPEN_MS one call is let through: its success closes the circuit, its failure opens it again.
+ *
+ * Only what another call may mend counts as a failure: errors that are retryable, time limits of the engine among them. A refusal (a bad key, a
+ * bad request) and a cancelled run count neither way.
+ */
+@Injectable()
+export class ProviderCircuits {
+  private readonly logger = new Logger(ProviderCircuits.name);
+  private readonly circuits = new Map<string, CircuitBreakerPolicy>();
+
+  constructor(private readonly config: AppConfig) {}
+
+  /** What `work` gives. @throws what it throws, or ComponentError PROVIDER_CIRCUIT_OPEN without calling it */
+  async call<T>(provider: string, work: () => Promise<T>): Promise<T> {
+    const circuit = this.circuitOf(provider);
+    // Others would wait for the probe's outcome, for as long as that takes.
+    if (circuit.state === CircuitState.HalfOpen) throw this.isOpen(provider);
+    try {
+      return await circuit.execute(work);
+    } catch (error) {
+      throw error instanceof BrokenCircuitError ? this.isOpen(provider) : error;
+    }
+  }
+
+  /**
+   * The items of a stream that `open` begins, from its first to its last one call: a failure in mid-stream counts too. Only a probe has
+   * succeeded with its first item. @throws as `call` does
+   */
+  async *stream<T>(provider: string, open: () => AsyncIterable<T>): AsyncGenerator<T, void, void> {
+    const admitted = Promise.withResolvers<void>();
+    const verdict = Promise.withResolvers<void>();
+    const judged = this.call(provider, () => {
+      admitted.resolve();
+      return verdict.promise;
+    });
+    await Promise.race([admitted.promise, judged]);
+    const probing = this.stateOf(provider) === 'half_open';
+    try {
+      for await (const item of open()) {
+        if (probing) verdict.resolve();
+        yield item;
+      }
+    } catch (error) {
+      verdict.reject(error);
+      throw error;
+    } finally {
+      verdict.resolve();
+      await Promise.allSettled([judged]);
+    }
+  }
+
+  stateOf(provider: string): ProviderCircuitState {
+    return STATES[this.circuitOf(provider).state];
+  }
+
+  private circuitOf(provider: string): CircuitBreakerPolicy {
+    const known = this.circuits.get(provider);
+    if (known) return known;
+    const { circuitFailures, circuitOpenMs } = this.config.agents;
+    const circuit = circuitBreaker(handleWhen(countsAsFailure), {
+      breaker: new ConsecutiveBreaker(circuitFailures),
+      halfOpenAfter: circuitOpenMs,
+    });
+    circuit.onStateChange((state) => this.logger.warn({ provider, state: STATES[state] }, 'Circuit of a provider'));
+    this.circuits.set(provider, circuit);
+    return circuit;
+  }
+
+  private isOpen(provider: string): ComponentError {
+    const retryAfterMs = this.config.agents.circuitOpenMs;
+    return ComponentError.dependencies('PROVIDER_CIRCUIT_OPEN', { details: { provider }, retryAfterMs });
+  }
+}
+
+function countsAsFailure(error: unknown): boolean {
+  return !(error instanceof RunStop) && classify(error, 'Dependencies').definition.retryable;
+}
