@@ -7,6 +7,7 @@ import { ErrorsHttpModule, ErrorsModule, FailureLookup, FailureRecordStore } fro
 import { GatewayModule, HealthSnapshot } from './gateway';
 import { HealthModule, HealthReport } from './health';
 import { MailboxModule, MailboxNotifications } from './mailbox';
+import { OutboundModule } from './outbound';
 import { NotificationSink, PersistenceModule, PostgresFailureRecordStore } from './persistence';
 import { BullRunQueue, QueueHost, QueuesModule } from './queues';
 import { type Logger, TelemetryModule } from './telemetry';
@@ -73,6 +74,7 @@ export class AppModule {
         ConfigModule.forRoot(config),
         TelemetryModule.forRoot(logger),
         ErrorsModule,
+        OutboundModule,
         PersistenceModule,
         MailboxModule,
         AuthModule.forRoot(config),

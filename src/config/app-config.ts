@@ -19,6 +19,7 @@ export class AppConfig {
   readonly agents;
   readonly health;
   readonly errors;
+  readonly outbound;
   readonly telemetry;
 
   constructor(sections: Sections) {
@@ -41,6 +42,7 @@ export class AppConfig {
       details: details === 'default' ? (developmentIssuer ? ('always' as const) : ('admin' as const)) : details,
     };
     this.errors = sections.errors;
+    this.outbound = sections.outbound;
     this.telemetry = sections.telemetry;
   }
 }

@@ -3,7 +3,7 @@ import type { ConfigurationProblem } from './configuration-error';
 
 /** Settings that depend on each other. */
 export function crossCheck(sections: Sections): ConfigurationProblem[] {
-  const { auth, server, errors, agents } = sections;
+  const { auth, server, errors, agents, outbound } = sections;
   const production = server.nodeEnv === 'production';
   const checks: [boolean, ConfigurationProblem][] = [
     [
@@ -30,6 +30,10 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
     [
       production && errors.exposeRootCause,
       { name: 'EXPOSE_ROOT_CAUSES', found: '1', allowed: '0 with NODE_ENV=production' },
+    ],
+    [
+      outbound.smtpUrl !== undefined && outbound.smtpFrom === undefined,
+      { name: 'SMTP_FROM', found: '', allowed: 'the sender of e-mails, required with SMTP_URL' },
     ],
     [
       sections.health.details === 'always' && production,

@@ -207,6 +207,26 @@ export const settings = {
       'Size limit of the file that keeps failure records while the database is down.',
     ),
   },
+  outbound: {
+    privateAddresses: flag(
+      'OUTBOUND_PRIVATE_ADDRESSES',
+      false,
+      'Let webhooks go to loopback, private and link-local addresses too, for receivers on your own network.',
+    ),
+    timeoutMs: integer(
+      'OUTBOUND_TIMEOUT_MS',
+      100,
+      120_000,
+      10_000,
+      'Longest time of one webhook or one e-mail, its answer included.',
+    ),
+    smtpUrl: url(
+      'SMTP_URL',
+      ['smtp', 'smtps'],
+      'Mail server, such as smtps://user:password@mail.example.com. Unset: no e-mail is sent.',
+    ),
+    smtpFrom: text('SMTP_FROM', 'Sender of e-mails, such as "Chat <chat@example.com>". Required with SMTP_URL.'),
+  },
   telemetry: {
     logLevel: choice(
       'LOG_LEVEL',
