@@ -50,6 +50,11 @@ describe('GroupCommit', () => {
     expect(third).toMatchObject({ value: 'alone 3' });
   });
 
+  it('gives an item that was alone in its batch the same second chance', async () => {
+    const { group } = groupOf({ writeAll: () => Promise.reject(new RangeError('lost a race')) });
+    await expect(group.submit(1)).resolves.toBe('alone 1');
+  });
+
   it('tells all callers of an outage at once, and repeats nothing', async () => {
     let alone = 0;
     const { group } = groupOf({

@@ -77,7 +77,7 @@ export class GroupCommit<T, R> {
   }
 
   private async reportToCallers(batch: readonly Waiting<T, R>[], error: unknown): Promise<void> {
-    const together = batch.length === 1 || this.options.isOutage(error);
+    const together = this.options.isOutage(error);
     for (const { item, resolve, reject } of batch) {
       if (together) reject(error);
       else await this.options.writeOne(item).then(resolve, reject);
