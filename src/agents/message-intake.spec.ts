@@ -17,9 +17,7 @@ describe('A message that reaches two processes at once', () => {
 
   it('is accepted once, and both are given the same answer', async () => {
     for (let round = 0; round < 40; round += 1) {
-      const [one, two] = await Promise.all(
-        engines.map((engine) => engine.drill('ann', `m${round}`, { tokens: 0 })),
-      );
+      const [one, two] = await Promise.all(engines.map((engine) => engine.drill('ann', `m${round}`, { tokens: 0 })));
       expect(one).toEqual({ ...two, duplicate: !two?.duplicate });
     }
   });

@@ -7,6 +7,10 @@ const LOCK_KEY = 47_111_005;
 const PATIENCE_MS = 5_000;
 const RETRY_MS = 100;
 
+/** A machine that vanished without a word must not hold the lock for the two hours of the system's default: within PATIENCE_MS it is let go. */
+const NOTICE_LOSS = `
+SELECT set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false), set_config('tcp_keepalives_count', '2', false)`;
+
 /**
  * An advisory lock held by a connection of its own for the life of this process. Without Redis a deployment is one process; a second one is
  * refused. PostgreSQL releases the lock when the process dies.
@@ -46,6 +50,7 @@ export class ProcessLock {
     let locked = false;
     try {
       await client.connect();
+      await client.query(NOTICE_LOSS);
       locked = await this.lockedInTime(client);
       if (locked) this.client = client;
     } finally {
