@@ -3,7 +3,7 @@
 /** The rows of docs/ARCHITECTURE.md: a room imports from the rows below its own and, in the ground row, only rightwards. */
 const EDGES = ['gateway', 'queues', 'admin', 'health'];
 const FEATURES = ['agents', 'recovery', 'auth', 'tasks', 'alerts'];
-const GROUND = ['mailbox', 'persistence', 'outbound', 'errors', 'telemetry', 'config'];
+const GROUND = ['mailbox', 'redis', 'persistence', 'outbound', 'errors', 'telemetry', 'config'];
 const ROOMS = [...EDGES, ...FEATURES, ...GROUND];
 
 const TESTS = '\\.(spec|fixture)\\.ts$';

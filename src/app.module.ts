@@ -10,6 +10,7 @@ import { MailboxModule, MailboxNotifications } from './mailbox';
 import { OutboundModule } from './outbound';
 import { NotificationSink, PersistenceModule, PostgresFailureRecordStore } from './persistence';
 import { BullRunQueue, QueueHost, QueuesModule } from './queues';
+import { RedisModule } from './redis';
 import { type Logger, TelemetryModule } from './telemetry';
 
 /** A user's own failures, for the guide. */
@@ -76,6 +77,7 @@ export class AppModule {
         ErrorsModule,
         OutboundModule,
         PersistenceModule,
+        RedisModule,
         MailboxModule,
         AuthModule.forRoot(config),
         AgentsModule,

@@ -13,6 +13,7 @@ import { Connections, SocketIoAdapter } from './gateway';
 import { DrainState } from './health';
 import { PersistenceLifecycle } from './persistence';
 import { QueuesLifecycle } from './queues';
+import { RedisLifecycle } from './redis';
 import { createLogger, httpLogging, type Logger as Pino } from './telemetry';
 
 /** A running process of Clarion. */
@@ -44,7 +45,7 @@ export async function startClarion(
   const stop = (): Promise<void> => (stopping ??= stopInOrder(app, config));
   try {
     await listen(app, config);
-    await app.get(PersistenceLifecycle).open(onFatal);
+    await Promise.all([app.get(RedisLifecycle).open(), app.get(PersistenceLifecycle).open(onFatal)]);
     await app.get(QueuesLifecycle).start();
   } catch (error) {
     await stop();
@@ -87,5 +88,6 @@ async function stopInOrder(app: NestExpressApplication, config: AppConfig): Prom
   await app.get(Supervisor).drain(config.server.shutdownGraceMs);
   await app.get(QueuesLifecycle).close();
   await app.close();
+  await app.get(RedisLifecycle).close();
   await app.get(PersistenceLifecycle).close();
 }

@@ -13,6 +13,7 @@ export type Sections = {
 export class AppConfig {
   readonly server;
   readonly persistence;
+  readonly redis;
   readonly auth;
   readonly gateway;
   readonly mailbox;
@@ -33,6 +34,7 @@ export class AppConfig {
       host: sections.server.host ?? (developmentIssuer ? '127.0.0.1' : '::'),
     };
     this.persistence = { ...sections.persistence, migrateOnStart: sections.persistence.migrateOnStart ?? !production };
+    this.redis = sections.redis;
     this.auth = { ...sections.auth, developmentIssuer, leewaySeconds: 30 };
     this.gateway = { ...sections.gateway, allowLocalOrigins: developmentIssuer };
     this.mailbox = sections.mailbox;

@@ -49,6 +49,12 @@ describe('loadConfig', () => {
     expect(refusalOf({ AUTH_JWT_ALGORITHMS: ',' }).problems.map(({ name }) => name)).toEqual(['AUTH_JWT_ALGORITHMS']);
   });
 
+  it.each(['gateway', 'worker'])('refuses ROLE=%s without the databases that processes share', (ROLE) => {
+    expect(refusalOf({ ROLE }).problems.map(({ name }) => name)).toEqual(['DATABASE_URL', 'REDIS_URL']);
+    const shared = { DATABASE_URL: 'postgres://db/clarion', REDIS_URL: 'rediss://:secret@cache:6380/1' };
+    expect(loadConfig({ ROLE, ...shared }).server.role).toBe(ROLE);
+  });
+
   it.each([
     ['without a secret', { NODE_ENV: 'production' }, ['AUTH_JWT_SECRET']],
     ['with a short secret', { ...PRODUCTION, AUTH_JWT_SECRET: 'short' }, ['AUTH_JWT_SECRET']],

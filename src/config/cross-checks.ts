@@ -4,8 +4,17 @@ import type { ConfigurationProblem } from './configuration-error';
 /** Settings that depend on each other. */
 export function crossCheck(sections: Sections): ConfigurationProblem[] {
   const { auth, server, errors, agents, outbound } = sections;
+  const shared = server.role !== 'all';
   const production = server.nodeEnv === 'production';
   const checks: [boolean, ConfigurationProblem][] = [
+    [
+      shared && sections.persistence.databaseUrl === undefined,
+      { name: 'DATABASE_URL', found: '', allowed: `the PostgreSQL that all processes share, with ROLE=${server.role}` },
+    ],
+    [
+      shared && sections.redis.url === undefined,
+      { name: 'REDIS_URL', found: '', allowed: `the Redis that all processes share, with ROLE=${server.role}` },
+    ],
     [
       production && auth.jwtSecret === undefined,
       {

@@ -11,6 +11,12 @@ export const settings = {
     ),
     host: text('HOST', 'Address to listen on. Unset: 127.0.0.1 with the development issuer, else every interface.'),
     port: integer('PORT', 0, 65535, 3000, 'TCP port for HTTP and Socket.IO; 0 takes a free one.'),
+    role: choice(
+      'ROLE',
+      ['all', 'gateway', 'worker'],
+      'all',
+      'gateway serves clients, worker advances runs, all does both. gateway and worker need DATABASE_URL and REDIS_URL.',
+    ),
     dataDir: textOr(
       'DATA_DIR',
       '.clarion',
@@ -62,6 +68,20 @@ export const settings = {
       'MIGRATE_ON_START',
       null,
       'Apply pending migrations at the start. Unset: yes, but not with NODE_ENV=production, where pending migrations refuse the start.',
+    ),
+  },
+  redis: {
+    url: url(
+      'REDIS_URL',
+      ['redis', 'rediss'],
+      'Redis 7 or newer: queues and live events between processes. Unset: one process, with its queues in PostgreSQL.',
+    ),
+    commandTimeoutMs: integer(
+      'REDIS_COMMAND_TIMEOUT_MS',
+      100,
+      60_000,
+      1_000,
+      'How long one command may take before it counts as failed, and a connection may say nothing before it is replaced.',
     ),
   },
   auth: {

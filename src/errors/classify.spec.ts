@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { z } from 'zod';
 import { ConfigurationError } from '../config';
+import { ReplyError } from 'ioredis';
 import type { Reason } from './catalogue';
 import { classify } from './classify';
 import { ComponentError } from './component-error';
@@ -36,6 +37,21 @@ describe('classify', () => {
   ])('takes SQLSTATE %s for %s, wherever it happened', (sqlstate, reason) => {
     expect(classify(withCode(sqlstate)).reason).toBe(reason);
     expect(classify(new Error('query failed', { cause: withCode(sqlstate) }), 'AgentSupervisor').reason).toBe(reason);
+  });
+
+  it.each<[string, Reason]>([
+    ['LOADING Redis is loading the dataset in memory', 'REDIS_UNAVAILABLE'],
+    ['MASTERDOWN Link with MASTER is down', 'REDIS_UNAVAILABLE'],
+    ['BUSY Redis is busy running a script', 'REDIS_TIMEOUT'],
+    ['NOAUTH Authentication required.', 'REDIS_CREDENTIALS'],
+    ["NOPERM this user has no permissions to run the 'get' command", 'REDIS_CREDENTIALS'],
+    ["READONLY You can't write against a read only replica.", 'REDIS_READ_ONLY'],
+    ['MISCONF Redis is configured to save RDB snapshots', 'REDIS_READ_ONLY'],
+    ["OOM command not allowed when used memory > 'maxmemory'.", 'REDIS_CAPACITY'],
+    ["ERR unknown command 'OOM'", 'REDIS_COMMAND_FAILED'],
+  ])('takes the reply of Redis %s for %s, by its first word', (message, reason) => {
+    expect(classify(new ReplyError(message)).reason).toBe(reason);
+    expect(classify(new Error(message)).reason).toBe('INTERNAL_ERROR');
   });
 
   it.each<[string, Component | undefined, Reason]>([

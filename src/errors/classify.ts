@@ -3,6 +3,7 @@ import type { Component } from '@clarion/protocol';
 import { core } from 'zod';
 import { ConfigurationError } from '../config';
 import type { Reason } from './catalogue';
+import { reasonOfRedisReply, redisReplyCode } from './classify-redis-reply';
 import { reasonOfSqlstate } from './classify-sqlstate';
 import { ComponentError } from './component-error';
 import { errorChain, textOf } from './error-chain';
@@ -35,7 +36,7 @@ interface Finding {
 }
 
 /**
- * Gives any thrown value its reason: by type, SQLSTATE, errno code and HTTP status along its chain of causes, never by words. A
+ * Gives any thrown value its reason: by type, SQLSTATE, errno code, reply of Redis and HTTP status along its chain of causes, never by words. A
  * ComponentError anywhere in the chain wins.
  * @param fallback the component in which it happened, for errors that do not say themselves
  */
@@ -59,7 +60,7 @@ function findingOf(error: object, fallback: Component): Finding | undefined {
   }
   if (error instanceof core.$ZodError) return { reason: 'PAYLOAD_INVALID', details: { issues: issuesOf(error) } };
   if (error instanceof HttpException) return ofAnsweredStatus(error.getStatus(), fallback);
-  return ofCode(error, fallback) ?? ofTimeout(error, fallback) ?? ofStatus(error, fallback);
+  return ofCode(error, fallback) ?? ofRedisReply(error) ?? ofTimeout(error, fallback) ?? ofStatus(error, fallback);
 }
 
 /** Where the payload is wrong and how, but never what was sent. */
@@ -77,6 +78,11 @@ function ofCode(error: object, fallback: Component): Finding | undefined {
   if (NETWORK_CODES.has(code)) return { reason: FALLBACK_REASONS[fallback].network, details: networkDetails(error) };
   if (TIMEOUT_CODES.has(code)) return { reason: FALLBACK_REASONS[fallback].timeout, details: networkDetails(error) };
   return undefined;
+}
+
+function ofRedisReply(error: object): Finding | undefined {
+  const code = redisReplyCode(error);
+  return code === undefined ? undefined : { reason: reasonOfRedisReply(code), details: { reply: code } };
 }
 
 function ofTimeout(error: object, fallback: Component): Finding | undefined {

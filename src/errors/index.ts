@@ -4,6 +4,7 @@ export { checkCatalogue } from './catalogue/check';
 export type { ReasonDefinition } from './catalogue/definition';
 export { userText } from './catalogue/texts';
 export { classify } from './classify';
+export { redisReplyCode } from './classify-redis-reply';
 export { ComponentError, type ComponentErrorOptions } from './component-error';
 export { ErrorsModule } from './errors.module';
 export { FailureLookup } from './failure-lookup';
@@ -11,3 +12,4 @@ export { FailureRecordStore, type FailureFilter, type FailureRecord } from './fa
 export { FailureReporter, type Failure, type FailureContext } from './failure-reporter';
 export { ErrorsHttpModule } from './http/errors-http.module';
 export { PeriodicLoop } from './periodic-loop';
+export { within } from './within';

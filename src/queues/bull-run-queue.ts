@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { RunQueue, type RunWakeUp } from '../agents';
-import { ComponentError } from '../errors';
-import { within } from './deadline';
+import { ComponentError, within } from '../errors';
 import { QueueHost } from './queue-host';
 
 const ENQUEUE_TIMEOUT_MS = 1_500;

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { ErrorCode, type Job, WaitingError } from 'bullmq';
-import { within } from './deadline';
+import { within } from '../errors';
 import type { Attempted } from './job-failures';
 import { BackendWorker, type HostedQueue, type QueueConnections } from './queue-backend';
 import { type QueueName, WORKER_OPTIONS } from './queue-definitions';

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DatabaseError } from 'pg';
 import { AppConfig } from '../config';
-import { ComponentError } from '../errors';
-import { within } from './deadline';
+import { ComponentError, within } from '../errors';
 import { HostedWorker } from './hosted-worker';
 import { JobFailures } from './job-failures';
 import { assertQueueSchema, connectQueues, HostedQueue, migrateQueues, type QueueConnections } from './queue-backend';

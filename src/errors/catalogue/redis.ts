@@ -2,6 +2,42 @@ import { defineReasons } from './definition';
 
 /** 1007: Redis, or the queues on whichever backend. */
 export const REDIS = defineReasons('Redis', {
+  REDIS_UNAVAILABLE: {
+    severity: 'critical',
+    http: 503,
+    message: 'Redis cannot be reached',
+    retryAfterMs: 2_000,
+  },
+  REDIS_TIMEOUT: {
+    severity: 'error',
+    http: 503,
+    message: 'Redis did not answer in time',
+    retryAfterMs: 2_000,
+    publicDetails: ['timeout_ms'],
+  },
+  REDIS_CREDENTIALS: {
+    severity: 'critical',
+    http: 503,
+    message: 'Redis refused the credentials or the privilege',
+    retryAfterMs: 30_000,
+  },
+  REDIS_READ_ONLY: {
+    severity: 'critical',
+    http: 503,
+    message: 'Redis accepts no writes',
+    retryAfterMs: 5_000,
+  },
+  REDIS_CAPACITY: {
+    severity: 'critical',
+    http: 503,
+    message: 'Redis has no memory left',
+    retryAfterMs: 5_000,
+  },
+  REDIS_COMMAND_FAILED: {
+    severity: 'error',
+    http: 500,
+    message: 'Redis rejected a command',
+  },
   QUEUE_UNAVAILABLE: {
     severity: 'critical',
     http: 503,

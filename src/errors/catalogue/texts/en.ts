@@ -1,7 +1,8 @@
 import { AGENTS } from './en/agents';
 import { CLIENTS } from './en/clients';
+import { REDIS } from './en/redis';
 import { SERVICE } from './en/service';
 import type { UserTexts } from './user-text';
 
 /** The user's texts in English, to which every other language falls back. */
-export const EN: UserTexts = { ...AGENTS, ...CLIENTS, ...SERVICE };
+export const EN: UserTexts = { ...AGENTS, ...CLIENTS, ...REDIS, ...SERVICE };

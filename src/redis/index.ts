@@ -1,0 +1,3 @@
+export { RedisConnections } from './redis-connections';
+export { RedisLifecycle } from './redis-lifecycle.service';
+export { RedisModule } from './redis.module';

@@ -1,0 +1,62 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { FailureReporter, PeriodicLoop } from '../errors';
+import { RedisConnections } from './redis-connections';
+import { redisError } from './redis-error';
+
+const WATCH_EVERY_MS = 1_000;
+
+/** Brings Redis up where it is configured, looks after its connections, reports each outage once, and closes. */
+@Injectable()
+export class RedisLifecycle {
+  private readonly logger = new Logger(RedisLifecycle.name);
+  private readonly watch: PeriodicLoop;
+  private away = false;
+
+  constructor(
+    private readonly redis: RedisConnections,
+    private readonly reporter: FailureReporter,
+  ) {
+    this.watch = new PeriodicLoop({
+      name: 'redis.watch',
+      everyMs: WATCH_EVERY_MS,
+      work: () => redis.check(),
+      reporter,
+      component: 'Redis',
+    });
+  }
+
+  /** Resolves when Redis is there, or known to be away; never rejects. */
+  async open(): Promise<void> {
+    if (!this.redis.configured) return;
+    this.redis.onDown((cause) => {
+      this.away = true;
+      void this.reporter.report(redisError(cause), { operation: 'redis.connection' });
+    });
+    this.redis.onReady(() => this.back());
+    await this.redis.open();
+    this.watch.start();
+  }
+
+  async close(): Promise<void> {
+    await this.watch.stop();
+    this.redis.close();
+  }
+
+  private back(): void {
+    if (this.away) this.logger.log('Redis is back');
+    this.away = false;
+    void this.warnOfEviction();
+  }
+
+  /** A Redis that evicts keys to make room throws jobs away. */
+  private async warnOfEviction(): Promise<void> {
+    try {
+      const memory = await this.redis.command((redis) => redis.info('memory'));
+      const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
+      if (policy === undefined || policy === 'noeviction') return;
+      this.logger.warn({ policy }, 'Redis may evict jobs when its memory is full: set maxmemory-policy to noeviction');
+    } catch (error) {
+      await this.reporter.report(error, { operation: 'redis.policy' });
+    }
+  }
+}
