@@ -26,6 +26,8 @@ export interface ProcessOptions {
   readonly account?: { uid: number; gid: number };
   /** Default: Node with dist/main.js, in DATA_DIR. */
   readonly command?: readonly [string, ...string[]];
+  /** Where a `command` runs; default: the root of the repository. */
+  readonly cwd?: string;
   /** The process leads a group of its own, as a shell's job does; default no. */
   readonly group?: boolean;
 }
@@ -47,7 +49,7 @@ export class ClarionProcess {
     const [program, ...args] = options.command ?? [process.execPath, MAIN];
     this.child = spawn(program, args, {
       ...options.account,
-      cwd: options.command ? ROOT : dataDir,
+      cwd: options.command ? (options.cwd ?? ROOT) : dataDir,
       env: { ...inherited, DATA_DIR: dataDir, PORT: String(port), LOG_FORMAT: 'json', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: options.group ?? false,

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Runs the ledger's TypeScript in a plain process: `node test/ledger/run.js <file> [arguments]`. */
+/** Runs TypeScript of the tests and tools in a plain process: `node scripts/run-ts.js <file> [arguments]`. */
 const { readFileSync } = require('node:fs');
 const { resolve } = require('node:path');
 const { transformSync } = require('@swc/core');
@@ -19,4 +19,4 @@ process.setSourceMapsEnabled(true);
 require.extensions['.ts'] = (module, filename) =>
   module._compile(transformSync(readFileSync(filename, 'utf8'), { ...OPTIONS, filename }).code, filename);
 
-require(resolve(__dirname, process.argv[2]));
+require(resolve(process.argv[2]));
