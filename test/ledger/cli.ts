@@ -2,47 +2,43 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BUILT, OneProcess } from './deployment';
-import { faultNames, type FaultName } from './faults';
+import { Cluster } from './cluster';
+import { BUILT, type Deployment } from './deployment';
+import { faultNames } from './faults';
 import { Ledger } from './ledger';
+import { OneProcess } from './one-process';
 import { Random } from './random';
 import { reportOf } from './report';
 
-const USAGE = `npm run ledger -- --seed N --minutes M [--deployment embedded|cluster] [--postgres embedded|own] [--users 20] [--faults a,b] [--dist dist]`;
+const USAGE = `npm run ledger -- --seed N --minutes M [--deployment embedded|own|cluster] [--users 20] [--faults a,b] [--dist dist]`;
 const EXIT_DIFFERENT = 1;
 const EXIT_NOT_RUN = 2;
 
 /** What was asked for cannot be done. */
 class UsageError extends Error {}
 
+const KINDS = ['embedded', 'own', 'cluster'] as const;
+
 interface Order {
   readonly seed: string;
   readonly minutes: number;
   readonly users: number;
-  readonly postgres: 'embedded' | 'own';
-  readonly faults: readonly FaultName[];
+  readonly kind: (typeof KINDS)[number];
+  /** These alone; undefined: all that fit. */
+  readonly faults: readonly string[] | undefined;
   /** The build that runs. */
   readonly dist: string;
 }
 
 function orderOf(args: string[]): Order {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({
-    args,
-    options: { seed: text, minutes: text, deployment: text, postgres: text, users: text, faults: text, dist: text },
-  });
-  const { seed = '1', deployment = 'embedded' } = values;
-  if (deployment === 'cluster')
-    throw new UsageError('--deployment cluster is not built yet: gateways and workers by ROLE, with Redis');
-  if (deployment !== 'embedded') throw new UsageError(`--deployment ${deployment} is unknown. ${USAGE}`);
-  // Without a word about it the seed decides, so that a series of seeds tries both.
-  const postgres = values.postgres ?? (Number(seed) % 2 === 0 ? 'own' : 'embedded');
-  if (postgres !== 'embedded' && postgres !== 'own')
-    throw new UsageError(`--postgres ${postgres} is unknown. ${USAGE}`);
-  const known = faultNames(postgres === 'own');
-  const faults = values.faults === undefined ? known : known.filter((name) => values.faults?.split(',').includes(name));
+  const options = { seed: text, minutes: text, deployment: text, users: text, faults: text, dist: text };
+  const { values } = parseArgs({ args, options });
+  const { seed = '1', deployment } = values;
+  const kind = KINDS.find((name) => name === (deployment ?? KINDS[Number(seed) % KINDS.length] ?? KINDS[0]));
+  if (kind === undefined) throw new UsageError(`--deployment ${deployment} is unknown. ${USAGE}`);
   const [minutes, users] = [positive(values.minutes ?? '2'), positive(values.users ?? '20')];
-  return { seed, postgres, faults, minutes, users, dist: resolve(values.dist ?? BUILT) };
+  return { seed, kind, faults: values.faults?.split(','), minutes, users, dist: resolve(values.dist ?? BUILT) };
 }
 
 function positive(text: string): number {
@@ -61,18 +57,20 @@ async function main(): Promise<number> {
   }
 }
 
-async function keep({ seed, minutes, users, postgres, faults, dist }: Order): Promise<number> {
-  const deployment = await OneProcess.start(postgres, dist);
+async function keep({ seed, minutes, users, kind, faults: chosen, dist }: Order): Promise<number> {
+  const deployment: Deployment = await (kind === 'cluster' ? Cluster.start(dist) : OneProcess.start(kind, dist));
   const interrupted = (): void => void deployment.dispose().finally(() => process.exit(EXIT_NOT_RUN));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
   try {
+    const faults = faultNames(deployment).filter((name) => chosen?.includes(name) ?? true);
     const options = { users, faults, durationMs: minutes * 60_000, calmMs: { least: 600, most: 2_500 } };
     const result = await new Ledger(deployment, new Random(seed), options).run();
-    const title = `Ledger: seed ${seed}, ${minutes} min, ${users} users, one process, ${deployment.name}`;
+    const title = `Ledger: seed ${seed}, ${minutes} min, ${users} users, ${deployment.name}`;
     process.stdout.write(reportOf(title, result));
     if (result.differences === 0) return 0;
     const directory = mkdtempSync(join(tmpdir(), `clarion-ledger-${seed}-`));
-    writeFileSync(join(directory, 'clarion.log'), deployment.log());
+    const log = deployment.nodes.map((node) => node.log()).join('\n');
+    writeFileSync(join(directory, 'clarion.log'), log);
     for (const { user, story } of result.failing) writeFileSync(join(directory, `${user}.txt`), story);
     process.stdout.write(`Every history and the log of the process: ${directory}\n`);
     return EXIT_DIFFERENT;

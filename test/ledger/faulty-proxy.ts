@@ -11,18 +11,18 @@ interface Link {
 
 const AT_ONCE = async (): Promise<void> => undefined;
 
-/** Stands before a server, and does to some of the connections through it what networks do. */
+/** Stands before one or more servers, whose turn comes with every connection, and does to some of the connections through it what networks do. */
 export class FaultyProxy {
   private readonly links = new Set<Link>();
   private readonly silenced = new Set<Socket>();
   private readonly server: Server;
 
-  private constructor(private target: number) {
+  private constructor(private targets: readonly number[]) {
     this.server = createServer((client) => void this.accept(client));
   }
 
-  static async before(port: number): Promise<FaultyProxy> {
-    const proxy = new FaultyProxy(port);
+  static async before(ports: readonly number[]): Promise<FaultyProxy> {
+    const proxy = new FaultyProxy(ports);
     proxy.server.listen(0, '127.0.0.1');
     await once(proxy.server, 'listening');
     return proxy;
@@ -37,8 +37,8 @@ export class FaultyProxy {
   }
 
   /** New connections go there; those that exist are ended. */
-  retarget(port: number): void {
-    this.target = port;
+  retarget(ports: readonly number[]): void {
+    this.targets = ports;
     this.cut(() => true);
   }
 
@@ -92,7 +92,9 @@ export class FaultyProxy {
   }
 
   private async accept(client: Socket): Promise<void> {
-    const upstream = connect({ port: this.target, host: '127.0.0.1', noDelay: true });
+    const [target = 0, ...others] = this.targets;
+    this.targets = [...others, target];
+    const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
     client.setNoDelay(true);
     const link: Link = { client, upstream, passing: AT_ONCE };
     this.links.add(link);

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ATTEMPT_EVENTS, TERMINAL_EVENTS, type DurableEvent, type RunStatus } from '@clarion/protocol';
-import { acceptanceOf, answerTo, isAskedToFail, type Message } from './message';
+import { answerTo, isAskedToFail, type Message } from './message';
 import type { User } from './user';
 import type { View } from './view';
+import type { Witness } from './witness';
 
 /** A message and its run as the database has them. */
 export interface StoredRun {
@@ -16,6 +17,18 @@ export interface StoredRun {
 export interface Truth {
   readonly log: readonly DurableEvent[];
   readonly stored: readonly StoredRun[];
+}
+
+/** Somebody who lives on the deployment, and whose history is compared with the truth. */
+export interface Participant {
+  readonly witness: Witness;
+  /** Lives until told to stop, and until everything that was asked is answered. */
+  live(stop: AbortSignal): Promise<void>;
+  /** Comes back once more, until everything up to `head` is received, or time is over. */
+  catchUp(head: number): Promise<void>;
+  /** Every difference becomes a problem of the witness. */
+  judge(truth: Truth): void;
+  close(): void | Promise<void>;
 }
 
 const STATUS_OF: Partial<Record<DurableEvent['type'], RunStatus>> = {
@@ -49,13 +62,6 @@ export class Judge {
     for (const [runId, events] of this.byRun) this.judgeRun(runId, events);
     this.judgeThreads();
     for (const [runId, status] of this.user.cancels) this.judgeCancel(runId, status);
-  }
-
-  /** How many of the user's runs came to each end. */
-  ends(): Partial<Record<DurableEvent['type'], number>> {
-    const ends = this.truth.log.filter(({ type }) => TERMINAL_EVENTS.has(type));
-    const groups = Object.groupBy(ends, ({ type }) => type);
-    return Object.fromEntries(Object.entries(groups).map(([type, events]) => [type, events.length]));
   }
 
   private judgeLog(): void {
@@ -172,24 +178,8 @@ export class Judge {
   }
 }
 
-/** The messages of a user by how they came out, for the report. */
-export function messageCounts(user: User, log: readonly DurableEvent[]) {
-  const kept = new Set(
-    log.flatMap((event) => (event.type === 'message_created' ? [event.data.client_message_id] : [])),
-  );
-  const accepted = user.messages.filter((message) => acceptanceOf(message) !== undefined);
-  const open = user.messages.filter(
-    (message) => acceptanceOf(message) === undefined && message.outcomes.some(({ kind }) => kind === 'unknown'),
-  );
-  return {
-    sent: user.messages.length,
-    accepted: accepted.length,
-    unknown: open.length,
-    unknownKept: open.filter(({ id }) => kept.has(id)).length,
-  };
-}
-
-function same(event: DurableEvent, stored: DurableEvent | undefined): boolean {
+/** The same event, sent live or replayed. */
+export function same(event: DurableEvent, stored: DurableEvent | undefined): boolean {
   return stored !== undefined && isDeepStrictEqual({ ...event, recovered: true }, { ...stored, recovered: true });
 }
 

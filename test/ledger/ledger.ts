@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DurableEvent } from '@clarion/protocol';
+import { TERMINAL_EVENTS, type DurableEvent } from '@clarion/protocol';
 import { measureHealing, type Healing } from './canary';
 import { rowsOf, tokenOf, type Deployment } from './deployment';
 import { Device } from './device';
-import { strike, type FaultName } from './faults';
-import { Judge, messageCounts, type StoredRun } from './judge';
+import { overlap, strike, type FaultName } from './faults';
+import type { Participant, StoredRun } from './judge';
+import { acceptanceOf } from './message';
 import type { Random } from './random';
+import { SdkUser } from './sdk-user';
 import { User } from './user';
 import { Stopwatch, Tally, Witness } from './witness';
 
@@ -13,11 +15,21 @@ const SETTLE_LIMIT_MS = 60_000;
 const DELIVERY_LIMIT_MS = 15_000;
 const MOST_CODES = 60;
 const AUDITOR = 'auditor';
+/** How often a second fault joins the first. */
+const OVERLAPS = 0.3;
+/** One user in so many lives on the SDK. */
+const SDK_SHARE = 4;
+
+interface Mailbox {
+  readonly user_id: string;
+  readonly epoch: string;
+  readonly head: number;
+}
 
 export interface LedgerOptions {
   readonly users: number;
   readonly durationMs: number;
-  /** Struck in a shuffled order, again and again. */
+  /** Struck in a shuffled order, again and again; now and then two at once. */
   readonly faults: readonly FaultName[];
   /** Pause between a fault's healing and the next fault. */
   readonly calmMs: { readonly least: number; readonly most: number };
@@ -25,7 +37,8 @@ export interface LedgerOptions {
 
 export interface FaultRow extends Healing {
   readonly at: number;
-  readonly name: FaultName;
+  /** Two that overlapped are one row. */
+  readonly name: string;
   readonly lasted: number;
 }
 
@@ -44,6 +57,7 @@ export class Ledger {
   private readonly clock = new Stopwatch();
   private readonly tally = new Tally();
   private readonly users: User[] = [];
+  private readonly sdkUsers: SdkUser[] = [];
   private readonly problems: string[] = [];
   private readonly faults: FaultRow[] = [];
   private readonly befell: { at: number; text: string }[] = [];
@@ -54,18 +68,21 @@ export class Ledger {
     private readonly options: LedgerOptions,
   ) {}
 
+  private get participants(): readonly Participant[] {
+    return [...this.users, ...this.sdkUsers];
+  }
+
   async run(): Promise<LedgerResult> {
     const canary = await this.populate();
     const stop = new AbortController();
-    const lives = this.users.filter((user) => user !== canary).map((user) => user.live(stop.signal));
+    const lives = this.participants.filter((one) => one !== canary).map((one) => one.live(stop.signal));
     await this.strikeUntilTheEnd(canary);
     stop.abort();
     await Promise.all(lives);
     await this.settle();
-    await this.deliverEverything();
     await this.compare();
     await this.lookUpCodes();
-    for (const user of this.users) for (const device of user.devices) device.close();
+    await Promise.all(this.participants.map((participant) => participant.close()));
     return this.result();
   }
 
@@ -77,6 +94,11 @@ export class Ledger {
       const setup = { url: this.deployment.proxy.url, token: await tokenOf(name), polling: random.chance(0.2) };
       const witness = new Witness(name, this.clock, this.tally);
       this.users.push(new User(witness, random, setup, () => this.users));
+    }
+    for (let index = 0; index < this.options.users / SDK_SHARE; index += 1) {
+      const name = `sdk${index}`;
+      const witness = new Witness(name, this.clock, this.tally);
+      this.sdkUsers.push(new SdkUser(witness, this.random.fork(name), this.deployment.proxy.url));
     }
     const canary = this.users.at(-1);
     if (canary === undefined) throw new Error('the ledger has at least a canary');
@@ -93,22 +115,28 @@ export class Ledger {
       if (deck.length === 0) deck = random.shuffled(faults);
       const name = deck.pop();
       if (name === undefined) continue;
-      await this.strikeOnce(name, random, canary);
+      const joins = random.chance(OVERLAPS) ? random.pick(faults.filter((other) => overlap(name, other))) : undefined;
+      await this.strikeTogether(joins === undefined ? [name] : [name, joins], random, canary);
     }
   }
 
-  private async strikeOnce(name: FaultName, random: Random, canary: User): Promise<void> {
+  private async strikeTogether(names: readonly FaultName[], random: Random, canary: User): Promise<void> {
     const at = this.clock.now;
-    this.befell.push({ at, text: name });
-    const { lastsMs, mend } = await strike(name, this.deployment, random);
-    await delay(lastsMs);
-    await mend();
+    await Promise.all(names.map((one) => this.strikeOnce(one, random)));
+    const name = names.join(' + ');
     const lasted = this.clock.now - at;
-    this.befell.push({ at: this.clock.now, text: `${name} mended` });
     const healing = await measureHealing(canary);
     this.befell.push({ at: this.clock.now, text: `${name} healed` });
     if (healing.completes === null) this.problems.push(`${name} at ${Math.round(at)} ms did not heal`);
     this.faults.push({ at, name, lasted, ...healing });
+  }
+
+  private async strikeOnce(name: FaultName, random: Random): Promise<void> {
+    this.befell.push({ at: this.clock.now, text: name });
+    const { lastsMs, mend } = await strike(name, this.deployment, random);
+    await delay(lastsMs);
+    await mend();
+    this.befell.push({ at: this.clock.now, text: `${name} mended` });
   }
 
   /** Every run has ended by itself, in bounded time. */
@@ -127,62 +155,48 @@ export class Ledger {
     }
   }
 
-  /** Every client comes back once more, with its own cursor. */
-  private async deliverEverything(): Promise<void> {
-    const heads = await this.rows<{ user_id: string; head: number }>('SELECT user_id, head::int FROM mailboxes');
-    const headOf = new Map(heads.map(({ user_id, head }) => [user_id, head]));
-    await Promise.all(
-      this.users.flatMap(({ witness, devices }) =>
-        devices.map(async (device) => {
-          device.leave();
-          device.comeBack();
-          await device.until(
-            () => device.connected && device.view.seq >= (headOf.get(witness.user) ?? 0),
-            DELIVERY_LIMIT_MS,
-          );
-        }),
-      ),
-    );
-  }
-
+  /** Everybody comes back once more, and is compared with the whole mailbox and with the rows. */
   private async compare(): Promise<void> {
+    const mailboxes = await this.rows<Mailbox>('SELECT user_id, epoch, head::int FROM mailboxes');
     const stored = await this.rows<StoredRun & { user_id: string }>(
       `SELECT m.user_id, m.client_message_id, m.id AS message_id, m.run_id, r.status
        FROM messages m LEFT JOIN runs r ON r.id = m.run_id WHERE m.role = 'user'`,
     );
-    for (const user of this.users) {
-      const log = await this.audit(user);
-      const rows = stored.filter(({ user_id }) => user_id === user.witness.user);
-      const judge = new Judge(user, { log, stored: rows });
-      judge.judge();
-      this.count(user, log, judge);
-    }
+    await Promise.all(
+      this.participants.map(async (participant) => {
+        const { user } = participant.witness;
+        const mailbox = mailboxes.find(({ user_id }) => user_id === user);
+        await participant.catchUp(mailbox?.head ?? 0);
+        const log = mailbox === undefined ? [] : await this.audit(participant.witness, mailbox);
+        participant.judge({ log, stored: stored.filter(({ user_id }) => user_id === user) });
+        this.count(log);
+      }),
+    );
+    for (const user of this.users) this.countMessages(user);
   }
 
   /** The whole mailbox, as a client gets it that has nothing. */
-  private async audit({ witness, phone }: User): Promise<readonly DurableEvent[]> {
-    const { epoch, seq } = phone.view;
-    if (epoch === null) return [];
+  private async audit(witness: Witness, { epoch, head }: Mailbox): Promise<readonly DurableEvent[]> {
     const setup = { url: this.deployment.proxy.url, token: await tokenOf(witness.user), polling: false };
     const auditor = new Device(AUDITOR, setup, witness, `${epoch}:0`);
-    await auditor.until(() => auditor.view.seq >= seq, DELIVERY_LIMIT_MS);
+    await auditor.until(() => auditor.view.seq >= head, DELIVERY_LIMIT_MS);
     auditor.close();
     return auditor.view.events;
   }
 
-  private count(user: User, log: readonly DurableEvent[], judge: Judge): void {
-    const { sent, accepted, unknown, unknownKept } = messageCounts(user, log);
-    this.tally.add('messages', sent);
-    this.tally.add('messages accepted', accepted);
-    this.tally.add('messages without an answer', unknown);
-    this.tally.add('messages without an answer that were kept', unknownKept);
+  private count(log: readonly DurableEvent[]): void {
     this.tally.add('durable events', log.length);
-    for (const { views } of user.devices) for (const { events } of views) this.tally.add('deliveries', events.length);
-    for (const [type, number] of Object.entries(judge.ends())) this.tally.add(`runs ${type}`, number);
+    for (const { type } of log) if (TERMINAL_EVENTS.has(type)) this.tally.add(`runs ${type}`);
+  }
+
+  private countMessages({ messages, devices }: User): void {
+    this.tally.add('messages', messages.length);
+    this.tally.add('messages accepted', messages.filter((message) => acceptanceOf(message) !== undefined).length);
+    for (const { views } of devices) for (const { events } of views) this.tally.add('deliveries', events.length);
   }
 
   private async lookUpCodes(): Promise<void> {
-    const all = this.users.flatMap(({ witness }) =>
+    const all = this.participants.flatMap(({ witness }) =>
       [...witness.codes].map(([code, where]) => ({ witness, code, where })),
     );
     const sample = this.random.fork('codes').shuffled(all).slice(0, MOST_CODES);
@@ -203,8 +217,8 @@ export class Ledger {
   }
 
   private result(): LedgerResult {
-    const problems = [...this.problems, ...this.deployment.unexpectedEnds];
-    const failing = this.users
+    const problems = [...this.problems, ...this.deployment.unexpectedEnds()];
+    const failing = this.participants
       .filter(({ witness }) => witness.problems.length > 0)
       .map(({ witness }) => ({ user: witness.user, problems: witness.problems, story: witness.story(this.befell) }));
     const differences = problems.length + failing.reduce((sum, one) => sum + one.problems.length, 0);

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BUILT, OneProcess } from './deployment';
+import { BUILT } from './deployment';
 import type { FaultName } from './faults';
 import { Ledger, type LedgerResult } from './ledger';
 import { MUTATIONS, withMutation } from './mutations';
+import { OneProcess } from './one-process';
 import { Random } from './random';
 import { reportOf } from './report';
 

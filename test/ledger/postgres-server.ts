@@ -80,7 +80,7 @@ export class OwnPostgres implements PostgresServer {
 
   static async start(): Promise<OwnPostgres> {
     const server = await StoppablePostgres.start();
-    return new OwnPostgres(server, await FaultyProxy.before(Number(new URL(server.url).port)));
+    return new OwnPostgres(server, await FaultyProxy.before([Number(new URL(server.url).port)]));
   }
 
   get environment(): Record<string, string> {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TERMINAL_EVENTS, type Overlap } from '@clarion/protocol';
 import { Device, type DeviceSetup, type Outcome } from './device';
+import { Judge, type Participant, type Truth } from './judge';
 import { acceptanceOf, randomOrder, type Message } from './message';
 import type { Random } from './random';
 import type { Witness } from './witness';
@@ -9,6 +10,7 @@ const MOST_THREADS = 4;
 const MOST_UNDER_WAY = 6;
 const TRIES = 4;
 const MOST_BACK = 60;
+const DELIVERY_LIMIT_MS = 15_000;
 
 /** What a user does, and how often. */
 const HABITS = {
@@ -32,7 +34,7 @@ export interface Stranger {
 }
 
 /** A user who behaves as the seed says, on one or two devices. */
-export class User implements Stranger {
+export class User implements Stranger, Participant {
   readonly messages: Message[] = [];
   readonly threads: string[] = [];
   readonly runs: string[] = [];
@@ -57,7 +59,6 @@ export class User implements Stranger {
     return phone;
   }
 
-  /** Lives until told to stop, and until everything that was sent is answered. */
   async live(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       const habit = this.random.weighted(HABITS);
@@ -68,6 +69,24 @@ export class User implements Stranger {
       await Promise.allSettled([delay(this.random.int(100, 900), undefined, { signal: stop })]);
     }
     await Promise.all(this.pending);
+  }
+
+  async catchUp(head: number): Promise<void> {
+    await Promise.all(
+      this.devices.map(async (device) => {
+        device.leave();
+        device.comeBack();
+        await device.until(() => device.connected && device.view.seq >= head, DELIVERY_LIMIT_MS);
+      }),
+    );
+  }
+
+  judge(truth: Truth): void {
+    new Judge(this, truth).judge();
+  }
+
+  close(): void {
+    for (const device of this.devices) device.close();
   }
 
   /** Sends a message once and notes how it went. */
