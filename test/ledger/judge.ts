@@ -28,7 +28,7 @@ export interface Participant {
   catchUp(head: number): Promise<void>;
   /** Every difference becomes a problem of the witness. */
   judge(truth: Truth): void;
-  close(): void | Promise<void>;
+  close(): Promise<void>;
 }
 
 const STATUS_OF: Partial<Record<DurableEvent['type'], RunStatus>> = {

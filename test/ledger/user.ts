@@ -85,7 +85,7 @@ export class User implements Stranger, Participant {
     new Judge(this, truth).judge();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     for (const device of this.devices) device.close();
   }
 

@@ -28,6 +28,14 @@ export class Tally {
   }
 }
 
+/** Defects, or races that are ours to settle: no user has anything to do with them. */
+const NOT_FOR_USERS: ReadonlySet<string> = new Set([
+  'DATABASE_CONSTRAINT',
+  'DATABASE_CONFLICT',
+  'DATABASE_QUERY_FAILED',
+]);
+const INTERNAL = 1011;
+
 /** What one user has done and seen, and what of it must not be. */
 export class Witness {
   readonly lines: Line[] = [];
@@ -59,6 +67,8 @@ export class Witness {
       return this.problem(`${where}: an error against the schema: ${JSON.stringify(result.error.issues)}`);
     this.codes.set(error.support_code, where);
     this.tally.add(`told ${error.code} ${error.reason}`);
+    if (error.code === INTERNAL || NOT_FOR_USERS.has(error.reason))
+      this.problem(`${where}: ${error.support_code} is nothing to tell a user`);
     if (error.root_cause !== null) this.problem(`${where}: ${error.support_code} shows its root cause`);
     if (error.user_id !== null && error.user_id !== this.user)
       this.problem(`${where}: ${error.support_code} is ${error.user_id}'s`);
