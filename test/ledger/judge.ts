@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ATTEMPT_EVENTS, TERMINAL_EVENTS, type DurableEvent, type RunStatus } from '@clarion/protocol';
 import { answerTo, isAskedToFail, type Message } from './message';
-import type { User } from './user';
 import type { View } from './view';
 import type { Witness } from './witness';
 
@@ -17,6 +16,15 @@ export interface StoredRun {
 export interface Truth {
   readonly log: readonly DurableEvent[];
   readonly stored: readonly StoredRun[];
+}
+
+/** What somebody on plain clients has done and seen. */
+interface Judged {
+  readonly witness: Witness;
+  readonly messages: readonly Message[];
+  readonly devices: readonly { readonly view: View; readonly views: readonly View[] }[];
+  /** Run -> the status that a `run_cancel` was answered with. */
+  readonly cancels: ReadonlyMap<string, string>;
 }
 
 /** Somebody who lives on the deployment, and whose history is compared with the truth. */
@@ -46,7 +54,7 @@ export class Judge {
   private readonly created: readonly DurableEvent<'message_created'>[];
 
   constructor(
-    private readonly user: User,
+    private readonly user: Judged,
     private readonly truth: Truth,
   ) {
     const ofRuns = truth.log.filter(({ run_id }) => run_id !== null);
