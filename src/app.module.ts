@@ -9,8 +9,9 @@ import { HealthModule, HealthReport } from './health';
 import { MailboxModule, MailboxNotifications } from './mailbox';
 import { OutboundModule } from './outbound';
 import { NotificationSink, PersistenceModule, PostgresFailureRecordStore } from './persistence';
-import { BullRunQueue, QueueHost, QueuesModule } from './queues';
+import { BullRunQueue, BullTaskQueue, QueueHost, QueuesModule } from './queues';
 import { RedisModule } from './redis';
+import { TaskQueue, TasksModule } from './tasks';
 import { type Logger, TelemetryModule } from './telemetry';
 
 /** A user's own failures, for the guide. */
@@ -48,6 +49,7 @@ class HostedQueues extends QueueDirectory {
     { provide: FailureRecordStore, useExisting: PostgresFailureRecordStore },
     { provide: NotificationSink, useExisting: MailboxNotifications },
     { provide: RunQueue, useExisting: BullRunQueue },
+    { provide: TaskQueue, useExisting: BullTaskQueue },
     { provide: HealthSnapshot, useExisting: HealthReport },
     { provide: HealthSummary, useExisting: HealthReport },
     { provide: SupportCodeLookup, useClass: OwnFailures },
@@ -57,6 +59,7 @@ class HostedQueues extends QueueDirectory {
     FailureRecordStore,
     NotificationSink,
     RunQueue,
+    TaskQueue,
     HealthSnapshot,
     HealthSummary,
     SupportCodeLookup,
@@ -81,6 +84,7 @@ export class AppModule {
         MailboxModule,
         AuthModule.forRoot(config),
         AgentsModule,
+        TasksModule,
         QueuesModule,
         GatewayModule,
         HealthModule,

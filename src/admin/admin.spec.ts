@@ -22,6 +22,7 @@ import {
   PostgresFailureRecordStore,
 } from '../persistence';
 import { createHost, until } from '../queues/queues.fixture';
+import { TaskQueue } from '../tasks';
 import { createLogger, TelemetryModule } from '../telemetry';
 import { AdminModule, mountBullBoard, QueueDirectory } from '.';
 
@@ -44,10 +45,19 @@ beforeAll(async () => {
       { provide: NotificationSink, useValue: { notify: async () => undefined } },
       { provide: QueueDirectory, useValue: { all: () => queues.host.all() } },
       { provide: RunQueue, useValue: { open: false } },
+      { provide: TaskQueue, useValue: { open: false } },
       { provide: SupportCodeLookup, useValue: {} },
       { provide: HealthSummary, useValue: {} },
     ],
-    exports: [FailureRecordStore, NotificationSink, QueueDirectory, RunQueue, SupportCodeLookup, HealthSummary],
+    exports: [
+      FailureRecordStore,
+      NotificationSink,
+      QueueDirectory,
+      RunQueue,
+      TaskQueue,
+      SupportCodeLookup,
+      HealthSummary,
+    ],
   })
   class Wiring {}
   const ground = [TelemetryModule.forRoot(createLogger(config)), ErrorsModule, PersistenceModule, MailboxModule];
@@ -226,7 +236,10 @@ describe('/admin/queues', () => {
     expect([page.status, page.type]).toEqual([200, 'text/html; charset=utf-8']);
     expect(page.text).toContain('/admin/queues/');
     const list = await send('/admin/queues/api/queues?activeQueue=agent-runs&status=failed&page=1&jobsPerPage=10');
-    expect(list.body.queues).toMatchObject([{ name: 'agent-runs', counts: { failed: 1 } }]);
+    expect(list.body.queues).toMatchObject([
+      { name: 'agent-runs', counts: { failed: 1 } },
+      { name: 'background-tasks', counts: { failed: 0 } },
+    ]);
     expect(list.body.queues[0].jobs[0].failedReason).toMatch(/^QUEUE_JOB_FAILED_/);
     const attempts = queues.reporter.reported.length;
     expect((await send('/admin/queues/api/queues/agent-runs/dead/retry', tokens.admin, 'PUT')).status).toBeLessThan(

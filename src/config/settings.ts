@@ -219,6 +219,7 @@ export const settings = {
       false,
       'Show root causes to end users. Refused with NODE_ENV=production.',
     ),
+    retentionDays: integer('ERROR_RETENTION_DAYS', 1, 36_500, 30, 'Days that failure records can be looked up.'),
     spoolMaxBytes: integer(
       'SPOOL_MAX_BYTES',
       4_096,

@@ -8,11 +8,9 @@ import { FailureLookup } from './failure-lookup';
 import { FailureMetrics } from './failure-metrics';
 import { FailureRecordStore } from './failure-record';
 import { FailureReporter } from './failure-reporter';
-import { PeriodicLoop } from './periodic-loop';
 import { RecordingFailureReporter } from './recording-failure.reporter';
 import { FailureSpool } from './spool';
-
-const INGEST_EVERY_MS = 2_000;
+import { SpoolIngestion } from './spool-ingestion.task';
 
 /** Makes reporting and look-up of failures injectable everywhere. `FailureRecordStore` has to be provided by some module. */
 @Global()
@@ -43,36 +41,23 @@ const INGEST_EVERY_MS = 2_000;
     },
     { provide: FailureReporter, useExisting: RecordingFailureReporter },
     FailureLookup,
+    SpoolIngestion,
   ],
   exports: [FailureReporter, FailureLookup, FailureSpool],
 })
 export class ErrorsModule implements OnModuleInit, OnApplicationShutdown {
-  private readonly ingesting: PeriodicLoop;
-
   constructor(
     private readonly modules: ModuleRef,
     private readonly archive: FailureArchive,
     private readonly reporter: RecordingFailureReporter,
-  ) {
-    this.ingesting = new PeriodicLoop({
-      name: 'failures.ingest',
-      everyMs: INGEST_EVERY_MS,
-      work: async () => {
-        await this.reporter.closeAggregates();
-        await this.archive.ingest();
-      },
-      reporter,
-    });
-  }
+  ) {}
 
   /** The store is looked up, not injected: it stands on the database, whose parts have the reporter injected. */
   onModuleInit(): void {
     this.archive.attach(this.modules.get(FailureRecordStore, { strict: false }));
-    this.ingesting.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.ingesting.stop();
     await this.reporter.closeAggregates(Infinity);
   }
 }

@@ -1,3 +1,4 @@
+export { BackgroundTask, type TaskSchedule } from './background-task';
 export { bodyOfRecord } from './body';
 export { ALL_REASONS, CATALOGUE, isReason, type Reason, type ReasonOf } from './catalogue';
 export { checkCatalogue } from './catalogue/check';

@@ -67,7 +67,8 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
     return details === 'always' || (details === 'admin' && admin);
   }
 
-  private details(): Record<ComponentName, ComponentDetail> {
+  /** What is known of every component. For the inside: callers get a `report`. */
+  details(): Record<ComponentName, ComponentDetail> {
     const entries = COMPONENT_NAMES.map((name) => [name, this.detail(name)]);
     return Object.fromEntries(entries) as Record<ComponentName, ComponentDetail>;
   }

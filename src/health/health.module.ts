@@ -4,6 +4,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { DrainState } from './drain-state';
 import { EnvironmentIndicator } from './environment.indicator';
 import { HealthReport } from './health-report.service';
+import { HealthSampling } from './health-sampling.task';
 import { HealthController } from './health.controller';
 import { IndicatorRegistry } from './indicator-registry';
 import { MetricsController } from './metrics.controller';
@@ -16,7 +17,7 @@ import { Visibility } from './visibility';
   // Terminus' own log of a failing probe would repeat what was reported when the component failed.
   imports: [DiscoveryModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [IndicatorRegistry, HealthReport, DrainState, EnvironmentIndicator, Probes, Visibility],
+  providers: [IndicatorRegistry, HealthReport, DrainState, EnvironmentIndicator, HealthSampling, Probes, Visibility],
   exports: [HealthReport, DrainState],
 })
 export class HealthModule implements NestModule {

@@ -7,7 +7,7 @@ import type { FailureReporter } from '../errors';
 import { Database } from '../persistence';
 import { MailboxStore, PositionsStore, type NewEvent } from '.';
 import { InProcessBus } from './in-process-bus';
-import { MailboxRetention } from './mailbox-retention.service';
+import { MailboxRetention } from './mailbox-retention.task';
 import { RetentionStore } from './retention.store';
 
 const NOBODY = {} as FailureReporter;
@@ -33,7 +33,8 @@ describe('retention', () => {
 
   const retention = (maxEvents: number, days = 30) => {
     const config = loadConfig({ MAILBOX_MAX_EVENTS: String(maxEvents), MAILBOX_RETENTION_DAYS: String(days) });
-    return new MailboxRetention(new RetentionStore(database), database, NOBODY, config);
+    const task = new MailboxRetention(new RetentionStore(database), config);
+    return { trimAll: () => task.run(new AbortController().signal) };
   };
 
   async function filled(count: number, runId: string | null = null): Promise<string> {

@@ -1,9 +1,9 @@
 import { Global, Module } from '@nestjs/common';
 import { EpochsStore } from './epochs.store';
 import { InProcessBus } from './in-process-bus';
-import { MailboxEpochs } from './mailbox-epochs.service';
+import { MailboxEpochs } from './mailbox-epochs.task';
 import { MailboxNotifications } from './mailbox-notifications';
-import { MailboxRetention } from './mailbox-retention.service';
+import { MailboxRetention } from './mailbox-retention.task';
 import { MailboxStore } from './mailbox.store';
 import { PositionsStore } from './positions.store';
 import { RetentionStore } from './retention.store';

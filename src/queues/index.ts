@@ -1,4 +1,5 @@
 export { BullRunQueue } from './bull-run-queue';
+export { BullTaskQueue } from './bull-task-queue';
 export { migrateQueues } from './queue-backend';
 export { QueueHost } from './queue-host';
 export { QueuesLifecycle } from './queues-lifecycle.service';

@@ -30,14 +30,31 @@ export const QUEUES = {
     },
     concurrency: (config) => config.agents.workerConcurrency,
   }),
+  'background-tasks': define({
+    data: z.object({ task: z.string().min(1).max(100) }),
+    jobs: {
+      attempts: 5,
+      backoff: { type: 'as-asked' },
+      removeOnComplete: { age: 3_600, count: 500 },
+      removeOnFail: KEEP_FAILED,
+    },
+    concurrency: () => 4,
+  }),
 };
 
 export type QueueName = keyof typeof QUEUES;
 export type JobData<N extends QueueName> = z.output<(typeof QUEUES)[N]['data']>;
 export const QUEUE_NAMES = Object.keys(QUEUES) as QueueName[];
 
+/** The attempt that a processor makes; `attempt` counts from 1. */
+export interface JobAttempt {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly attempts: number;
+}
+
 /** Exactly one processor a queue. */
-export type Processors = { readonly [N in QueueName]: (data: JobData<N>) => Promise<void> };
+export type Processors = { readonly [N in QueueName]: (data: JobData<N>, attempt: JobAttempt) => Promise<void> };
 
 /**
  * A killed worker is noticed after `lockDuration` and one `stalledInterval`. A stall never fails a job: attempts decide. The default
@@ -48,4 +65,13 @@ export const WORKER_OPTIONS = {
   stalledInterval: 1_000,
   maxStalledCount: 1_000_000,
   runRetryDelay: 500,
+  // The backoff `as-asked`: a failure says itself when its job comes again.
+  settings: { backoffStrategy: (_attempts, _type, error) => askedDelay(error) },
 } satisfies Partial<WorkerOptions>;
+
+const UNASKED_MS = 1_000;
+
+function askedDelay(error: unknown): number {
+  const { retryAfterMs } = error as { retryAfterMs?: unknown };
+  return typeof retryAfterMs === 'number' ? retryAfterMs : UNASKED_MS;
+}

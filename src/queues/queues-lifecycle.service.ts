@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Supervisor } from '../agents';
 import { FailureReporter, PeriodicLoop } from '../errors';
 import { Database, PersistenceLifecycle } from '../persistence';
+import { JobProcessors } from './job-processors.service';
 import { QueueHost } from './queue-host';
-import { RunProcessor } from './run.processor';
 
 const WATCH_EVERY_MS = 1_000;
 
@@ -20,7 +20,7 @@ export class QueuesLifecycle {
     private readonly persistence: PersistenceLifecycle,
     private readonly supervisor: Supervisor,
     private readonly host: QueueHost,
-    private readonly runs: RunProcessor,
+    private readonly processors: JobProcessors,
     private readonly reporter: FailureReporter,
   ) {
     this.watch = new PeriodicLoop({
@@ -50,7 +50,7 @@ export class QueuesLifecycle {
   /** No job begins after this; those that are worked on go on. */
   async stopTaking(): Promise<void> {
     await this.watch.stop();
-    this.runs.stop();
+    this.processors.stop();
     await this.host.stopTaking();
   }
 
@@ -63,7 +63,7 @@ export class QueuesLifecycle {
     if (!this.database.ready) return;
     // Before the supervisor has started no run may be leased.
     await this.supervisor.start();
-    const { runs } = this;
-    await this.host.open(this.persistence.connectionUrl, { 'agent-runs': (data) => runs.process(data) });
+    await this.host.open(this.persistence.connectionUrl, this.processors.all());
+    this.processors.opened();
   }
 }

@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import type { RunExecutor, Supervisor } from '../agents';
+import type { TaskWatch } from '../tasks';
 import { Database, type PersistenceLifecycle } from '../persistence';
 import { BullRunQueue } from './bull-run-queue';
 import { migrateQueues } from './queue-backend';
 import { QueuesLifecycle } from './queues-lifecycle.service';
 import { createHost, succeeds, until } from './queues.fixture';
+import { JobProcessors } from './job-processors.service';
 import { RunProcessor } from './run.processor';
+import type { TaskProcessor } from './task.processor';
 
 let postgres: TestDatabase;
 let proxy: TcpProxy;
@@ -32,12 +35,14 @@ function createRoom(environment: Record<string, string> = {}) {
   const supervisor = { start: async () => void log.push('supervisor') } as Supervisor;
   const executor = { execute: async (runId: string) => void log.push(runId) } as RunExecutor;
   const persistence = { connectionUrl: proxy.through(postgres.url) } as PersistenceLifecycle;
+  const tasks = { process: async () => undefined, stop: () => undefined } as unknown as TaskProcessor;
+  const watch = { trigger: async () => undefined } as TaskWatch;
   const lifecycle = new QueuesLifecycle(
     database,
     persistence,
     supervisor,
     created.host,
-    new RunProcessor(executor, database),
+    new JobProcessors(new RunProcessor(executor, database), tasks, watch),
     created.reporter,
   );
   return { ...created, lifecycle, log, runs: new BullRunQueue(created.host) };

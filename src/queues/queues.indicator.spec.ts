@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { BullRunQueue } from './bull-run-queue';
 import type { QueueHost } from './queue-host';
-import { createHost } from './queues.fixture';
+import { createHost, until } from './queues.fixture';
 import { QueuesIndicator } from './queues.indicator';
+
+const IDLE = { paused: false, waiting: 0, active: 0, delayed: 0, failed: 0 };
 
 describe('the health of the queues', () => {
   let database: TestDatabase;
@@ -34,7 +36,7 @@ describe('the health of the queues', () => {
     await open();
     expect(await indicator.check()).toEqual({
       status: 'healthy',
-      details: { 'agent-runs': { paused: false, waiting: 0, active: 0, delayed: 0, failed: 0 } },
+      details: { 'agent-runs': IDLE, 'background-tasks': IDLE },
     });
   });
 
@@ -54,6 +56,8 @@ describe('the health of the queues', () => {
     await open();
     await host.stopTaking();
     await enqueue();
+    // The worker may have taken the job, and then gives it back.
+    await until(async () => (await host.queue('agent-runs').getWaitingCount()) === 1);
     expect(await indicator.check()).toMatchObject({ status: 'healthy', details: { 'agent-runs': { waiting: 1 } } });
     const later = Date.now() + 61_000;
     jest.spyOn(Date, 'now').mockReturnValue(later);

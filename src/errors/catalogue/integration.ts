@@ -8,6 +8,25 @@ export const INTEGRATION = defineReasons('Integration', {
     message: 'A background task failed',
     publicDetails: ['task'],
   },
+  BACKGROUND_TASK_RETRYING: {
+    severity: 'warning',
+    http: 500,
+    message: 'An attempt of a background task failed; it is tried again',
+    retryAfterMs: 1_000,
+    publicDetails: ['task', 'attempt', 'attempts'],
+  },
+  BACKGROUND_TASK_OVERDUE: {
+    severity: 'error',
+    http: 500,
+    message: 'A background task did not run when it should have',
+    publicDetails: ['task'],
+  },
+  BACKGROUND_TASK_UNKNOWN: {
+    severity: 'warning',
+    http: 404,
+    message: 'No background task has this name',
+    publicDetails: ['task', 'available'],
+  },
   SPOOL_WRITE_FAILED: {
     severity: 'critical',
     http: 500,

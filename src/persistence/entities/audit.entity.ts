@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** What an admin did to a user's data. Kept when that data is gone; holds none of it. */
+/** What an admin did, to a user's data or to Clarion. Kept when that data is gone; holds none of it. */
 @Entity('audit_log')
 export class AuditEntity {
   @PrimaryColumn('uuid') id!: string;
@@ -8,6 +8,6 @@ export class AuditEntity {
   /** The admin's user id. */
   @Column('text') actor!: string;
   @Column('text') action!: string;
-  /** The user id that it was done to. */
+  /** What it was done to: a user id, or the name of a task. */
   @Column('text') subject!: string;
 }

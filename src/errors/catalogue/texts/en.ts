@@ -1,8 +1,9 @@
 import { AGENTS } from './en/agents';
 import { CLIENTS } from './en/clients';
+import { INTEGRATION } from './en/integration';
 import { REDIS } from './en/redis';
 import { SERVICE } from './en/service';
 import type { UserTexts } from './user-text';
 
 /** The user's texts in English, to which every other language falls back. */
-export const EN: UserTexts = { ...AGENTS, ...CLIENTS, ...REDIS, ...SERVICE };
+export const EN: UserTexts = { ...AGENTS, ...CLIENTS, ...INTEGRATION, ...REDIS, ...SERVICE };

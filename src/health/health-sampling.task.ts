@@ -1,0 +1,38 @@
+import { hostname } from 'node:os';
+import { Injectable } from '@nestjs/common';
+import { BackgroundTask } from '../errors';
+import { Database } from '../persistence';
+import { HealthReport } from './health-report.service';
+
+const INSERT = `
+INSERT INTO health_samples (at, process, component, status, latency_ms, figures)
+SELECT now(), $1, component, status, latency_ms, figures
+FROM jsonb_to_recordset($2::jsonb) AS s (component text, status text, latency_ms int, figures jsonb)`;
+
+/** Keeps how the components of this process are, for trends. */
+@Injectable()
+export class HealthSampling extends BackgroundTask {
+  override readonly name = 'health.sample';
+  override readonly schedule = { everyMs: 10_000, scope: 'process' } as const;
+  private readonly process = `${hostname()}:${process.pid}`;
+
+  constructor(
+    private readonly health: HealthReport,
+    private readonly database: Database,
+  ) {
+    super();
+  }
+
+  /** While the database is away nothing is kept: the trend that would have warned of it is in what was kept before. */
+  override async run(): Promise<void> {
+    if (!this.database.ready) return;
+    const details = Object.entries(this.health.details());
+    const samples = details
+      .filter(([, { status }]) => status !== 'not_configured')
+      .map(([component, { status, latency_ms = null, details: found = {} }]) => {
+        const figures = Object.fromEntries(Object.entries(found).filter(([, value]) => typeof value === 'number'));
+        return { component, status, latency_ms, figures };
+      });
+    await this.database.query(INSERT, [this.process, JSON.stringify(samples)]);
+  }
+}

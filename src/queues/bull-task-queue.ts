@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { ComponentError } from '../errors';
+import { TaskQueue } from '../tasks';
+import { within } from './deadline';
+import { QueueHost } from './queue-host';
+
+const TIMEOUT_MS = 5_000;
+
+/** Background tasks as job schedulers of the queue `background-tasks`. */
+@Injectable()
+export class BullTaskQueue extends TaskQueue {
+  constructor(private readonly host: QueueHost) {
+    super();
+  }
+
+  override get open(): boolean {
+    return this.host.isOpen;
+  }
+
+  /** To set a scheduler again begins its period anew: a process that is started often would keep a task from ever running. */
+  override async schedule(task: string, everyMs: number, attempts: number): Promise<void> {
+    await inTime(async () => {
+      const found = await this.queue.getJobScheduler(task);
+      if (found?.every === everyMs && found.template?.opts?.attempts === attempts) return;
+      const template = { name: task, data: { task }, opts: { ...this.queue.defaultJobOptions, attempts } };
+      await this.queue.upsertJobScheduler(task, { every: everyMs }, template);
+    });
+  }
+
+  override async unschedule(task: string): Promise<void> {
+    await inTime(() => this.queue.removeJobScheduler(task));
+  }
+
+  override async runOnce(task: string, attempts: number): Promise<string> {
+    const jobId = `${task}-${randomUUID()}`;
+    await inTime(() => this.queue.add(task, { task }, { jobId, attempts }));
+    return jobId;
+  }
+
+  private get queue() {
+    return this.host.queue('background-tasks');
+  }
+}
+
+async function inTime(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await within(TIMEOUT_MS, work());
+  } catch (cause) {
+    throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause, details: { queue: 'background-tasks' } });
+  }
+}

@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import { TaskWatch } from '../tasks';
+import type { Processors } from './queue-definitions';
+import { RunProcessor } from './run.processor';
+import { TaskProcessor } from './task.processor';
+
+/** The processor of every queue. */
+@Injectable()
+export class JobProcessors {
+  constructor(
+    private readonly runs: RunProcessor,
+    private readonly tasks: TaskProcessor,
+    private readonly watch: TaskWatch,
+  ) {}
+
+  all(): Processors {
+    return {
+      'agent-runs': (data) => this.runs.process(data),
+      'background-tasks': (data, attempt) => this.tasks.process(data, attempt),
+    };
+  }
+
+  /** The queues have opened: schedules what is not scheduled. */
+  opened(): void {
+    void this.watch.trigger();
+  }
+
+  /** Jobs do not wait for the database any more. */
+  stop(): void {
+    this.runs.stop();
+    this.tasks.stop();
+  }
+}

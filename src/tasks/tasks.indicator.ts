@@ -1,0 +1,66 @@
+import { Injectable } from '@nestjs/common';
+import { ComponentError } from '../errors';
+import { Database } from '../persistence';
+import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { ProcessTasks } from './process-tasks.service';
+import { TaskQueue } from './task-queue';
+import { TaskWatch } from './task-watch.service';
+import type { TaskState } from './task.store';
+
+const WATCH_DEAD_MS = 30_000;
+
+/** Every background task runs when it should, and succeeds. */
+@Injectable()
+export class TasksIndicator extends HealthIndicator {
+  override readonly component = 'tasks';
+
+  constructor(
+    private readonly watch: TaskWatch,
+    private readonly local: ProcessTasks,
+    private readonly queue: TaskQueue,
+    private readonly database: Database,
+  ) {
+    super();
+  }
+
+  override async check(): Promise<HealthFinding> {
+    const sight = this.watch.lastSight;
+    const states = [...(sight?.states ?? []), ...this.local.states()];
+    const details = { tasks: states.length, running: states.filter(({ running }) => running).length };
+    if (!this.database.ready || !this.queue.open) return waiting(details);
+    if (sight === null || sight.ageMs > WATCH_DEAD_MS) return unwatched(details);
+    return judge(states, details);
+  }
+}
+
+type Details = Record<string, unknown>;
+
+function judge(states: readonly TaskState[], details: Details): HealthFinding {
+  const overdue = states.filter((state) => state.overdue).map(({ name }) => name);
+  const failing = states.filter(({ failing_since: since }) => since !== null);
+  if (overdue.length > 0) {
+    const problem = `Overdue: ${overdue.join(', ')}`;
+    const suggestion = 'they are scheduled anew; if it stays, see whether background-tasks is paused at /admin/queues';
+    const cause = ComponentError.integration('BACKGROUND_TASK_OVERDUE', { details: { task: overdue[0] } });
+    return { status: overdue.length === states.length ? 'failed' : 'degraded', details, problem, suggestion, cause };
+  }
+  const [first] = failing;
+  if (first === undefined) return { status: 'healthy', details };
+  const problem = `Failing: ${failing.map(({ name }) => name).join(', ')}`;
+  const suggestion = `look up ${first.support_code ?? 'the failure'}; retry it at /admin/queues after a correction`;
+  const cause = ComponentError.integration('BACKGROUND_TASK_FAILED', { details: { task: first.name } });
+  return { status: 'degraded', details, problem, suggestion, cause };
+}
+
+function waiting(details: Details): HealthFinding {
+  const problem = 'Background tasks wait for the database and the queues';
+  const suggestion = 'see the components database and queues';
+  const cause = ComponentError.integration('BACKGROUND_TASK_OVERDUE', { details });
+  return { status: 'degraded', details, problem, suggestion, cause };
+}
+
+function unwatched(details: Details): HealthFinding {
+  const cause = ComponentError.integration('BACKGROUND_TASK_OVERDUE', { details });
+  const suggestion = 'see tasks.watch in the log';
+  return { status: 'failed', details, problem: 'Nobody looks after the background tasks', suggestion, cause };
+}
