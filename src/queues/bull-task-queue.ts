@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ComponentError } from '../errors';
+import { ComponentError, within } from '../errors';
 import { TaskQueue } from '../tasks';
-import { within } from './deadline';
 import { QueueHost } from './queue-host';
 
 const TIMEOUT_MS = 5_000;
