@@ -1,21 +1,30 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   formatCursor,
   parseCursor,
   PROTOCOL_VERSION,
   type ConnectionEstablished,
   type DurableEvent,
+  type RunView,
 } from '@clarion/protocol';
 import { ComponentError } from '../errors';
+import type { UserSignal } from '../mailbox';
 import { AckWindow } from './ack-window';
+import { Backlog } from './backlog';
 import type { ConnectionStores } from './connection-stores.service';
 import { Delivery, GapInLog, type DeliveryPorts } from './delivery';
 import { closeForGood, closeTransport, type Admission, type ClientSocket } from './session';
 
 const RETRY_READ_MS = 500;
+/** Of what events carry, in one page of the log; far less than what may wait for a client. */
+const PAGE_BYTES = 131_072;
+/** Longer than what a worker has written stays in its memory: a snapshot read after it covers what was missed before. */
+const SNAPSHOT_AFTER_MS = 300;
 
 /** One connected client: what it is sent, in order, and how far it has read. */
 export class Connection {
   private readonly delivery: Delivery;
+  private readonly backlog: Backlog;
   private retry: NodeJS.Timeout | undefined;
   private failing = false;
   /** What had been sent when the ping under way was sent: an answer to it proves that this was received. */
@@ -24,15 +33,18 @@ export class Connection {
   /** With `ack: manual`. */
   private readonly window: AckWindow | null;
 
+  /** @param requestCompare asks for `compare`, soon */
   constructor(
     readonly socket: ClientSocket,
     readonly admission: Admission,
     private readonly stores: ConnectionStores,
+    private readonly requestCompare: () => void,
   ) {
     const { resume } = admission;
     this.confirmed = resume.from_seq;
     this.delivery = new Delivery(resume.from_seq, resume.state.head, this.ports());
-    const windowMs = stores.config.gateway.ackWindowMs;
+    const { ackWindowMs: windowMs, maxBufferedBytes: maxBytes, stalledAfterMs } = stores.config.gateway;
+    this.backlog = new Backlog(socket.conn, { maxBytes, stalledAfterMs }, (bytes) => this.cutOff(bytes, maxBytes));
     this.window =
       admission.options.ack === 'manual' ? new AckWindow(windowMs, (seq) => this.unconfirmed(seq, windowMs)) : null;
   }
@@ -45,7 +57,7 @@ export class Connection {
   async open(facts: Pick<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'>): Promise<void> {
     const { resume, inbox, runs } = this.admission;
     this.socket.emit('connection_established', { ...this.established(), ...facts });
-    inbox.take((signal) => (signal.kind === 'erased' ? void this.endErased() : this.delivery.accept(signal)));
+    inbox.take((signal) => this.take(signal));
     this.trackPings();
     try {
       if (resume.missed !== null) await this.tellTruncated(resume.missed);
@@ -55,9 +67,8 @@ export class Connection {
     }
     const to_seq = this.delivery.sentSeq;
     const { from_seq } = resume;
-    this.delivery.goLive(runs, () =>
-      this.socket.emit('replay_complete', { from_seq, to_seq, count: to_seq - from_seq }),
-    );
+    await this.delivery.show(runs);
+    this.delivery.goLive(() => this.socket.emit('replay_complete', { from_seq, to_seq, count: to_seq - from_seq }));
   }
 
   /**
@@ -89,9 +100,16 @@ export class Connection {
     clearTimeout(this.retry);
     this.window?.close();
     this.delivery.close();
+    this.backlog.close();
     // The transport may outlive this connection, and carry another.
     this.socket.conn.off('packetCreate', this.onPacketSent).off('packet', this.onPacket);
     this.admission.release();
+  }
+
+  private take(signal: UserSignal): void {
+    if (signal.kind === 'erased') return void this.endErased();
+    this.delivery.accept(signal);
+    if (signal.kind === 'doubt') this.requestCompare();
   }
 
   private established(): Omit<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'> {
@@ -112,13 +130,12 @@ export class Connection {
   private ports(): DeliveryPorts {
     const { socket } = this;
     return {
-      read: (seq, limit) => this.stores.mailbox.readAfter(this.userId, seq, limit),
-      // The union of typed emits cannot be called with a union: each member fits its own event.
+      read: (seq, limit) => this.stores.mailbox.readAfter(this.userId, seq, limit, PAGE_BYTES),
       emitEvent: (event) => this.emitEvent(event),
       emitDelta: (delta) => void socket.emit('agent_delta', delta),
       emitSnapshot: (run) => void socket.emit('run_snapshot', run),
-      drained: () => this.drained(),
-      refresh: (runId) => void this.refresh(runId),
+      drained: () => this.backlog.drained(),
+      readRun: (runId) => this.readRun(runId),
       reportUnread: (error) => void this.reportUnread(error),
     };
   }
@@ -130,29 +147,13 @@ export class Connection {
     if (event.critical) this.window?.sent(event.seq);
   }
 
-  /** A transport that can take more says `ready`; Engine.IO's own `drain` comes earlier, or never. */
-  private async drained(): Promise<void> {
-    const { conn } = this.socket;
-    while (conn.readyState === 'open' && !conn.transport.writable) {
-      const { transport } = conn;
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          transport.off('ready', done);
-          for (const event of ['upgrade', 'close']) conn.off(event, done);
-          resolve();
-        };
-        transport.on('ready', done);
-        for (const event of ['upgrade', 'close']) conn.on(event, done);
-      });
-    }
-  }
-
-  private async refresh(runId: string): Promise<void> {
+  private async readRun(runId: string): Promise<RunView | null> {
     try {
-      const run = await this.stores.runs.view(this.userId, runId);
-      if (run !== null) this.delivery.accept({ kind: 'snapshot', run });
+      await delay(SNAPSHOT_AFTER_MS);
+      return this.socket.connected ? await this.stores.runs.view(this.userId, runId) : null;
     } catch (error) {
       await this.reportUnread(error);
+      return null;
     }
   }
 
@@ -183,7 +184,13 @@ export class Connection {
     closeForGood(this.socket, failure.envelope);
   }
 
+  private cutOff(buffered: number, limit: number): void {
+    const details = { buffered_bytes: buffered, max_buffered_bytes: limit };
+    void this.abort(ComponentError.webSocketBridge('BACKPRESSURE', { details }), 'connection.send');
+  }
+
   private async abort(error: unknown, operation: string): Promise<void> {
+    this.delivery.close();
     const failure = await this.stores.reporter.report(error, this.context(operation));
     closeTransport(this.socket, failure.envelope);
   }

@@ -6,7 +6,7 @@ import { ConnectionGate } from './connection-gate.service';
 import { ConnectionStores } from './connection-stores.service';
 import { HealthSnapshot } from './health-snapshot';
 import { RequestDispatcher } from './request-dispatcher.service';
-import type { Caller, ClientSocket } from './session';
+import { endTransport, type Caller, type ClientSocket } from './session';
 
 const LEAST_RECONNECT_MS = 500;
 const RECONNECT_SPREAD_MS = 2_000;
@@ -50,7 +50,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
   open(socket: ClientSocket): void {
     const { admission } = socket.data;
     if (admission === undefined) throw new Error('a socket reached `connection` without passing the middleware');
-    const connection = new Connection(socket, admission, this.stores);
+    const connection = new Connection(socket, admission, this.stores, () => void this.comparing.trigger());
     this.all.add(connection);
     const caller: Caller = {
       ...admission,
@@ -86,7 +86,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
     for (const { socket } of this.all) {
       const reconnect_after_ms = LEAST_RECONNECT_MS + Math.floor(Math.random() * RECONNECT_SPREAD_MS);
       socket.emit('server_draining', { reconnect_after_ms });
-      socket.conn.close();
+      endTransport(socket.conn);
     }
   }
 }

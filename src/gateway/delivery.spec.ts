@@ -1,23 +1,37 @@
 import fc from 'fast-check';
-import type { AgentDelta, DurableEvent, DurableEventType, RunView } from '@clarion/protocol';
+import {
+  AnswerAssembler,
+  type AgentDelta,
+  type DurableEvent,
+  type DurableEventType,
+  type RunView,
+} from '@clarion/protocol';
 import { Delivery, type DeliveryPorts } from './delivery';
 
 const RUN = '01940000-0000-7000-8000-000000000001';
 
 function event(seq: number, type: DurableEventType = 'agent_progress', attempt: number | null = null): DurableEvent {
-  return { seq, type, run_id: RUN, attempt, recovered: false } as DurableEvent;
+  return { seq, type, run_id: RUN, attempt, recovered: false, data: {} } as DurableEvent;
 }
 
-function delta(attempt: number, index: number): AgentDelta {
-  return { run_id: RUN, attempt, path: null, index, text: 'x' };
+function delta(attempt: number, index: number, text = 'x'): AgentDelta {
+  return { run_id: RUN, attempt, path: null, index, text };
+}
+
+function running(attempt: number, text: string): RunView {
+  return { run_id: RUN, attempt, text, status: 'running' } as RunView;
 }
 
 /** A log that is read page by page, and a client that writes down what it gets. */
 class Bench implements DeliveryPorts {
   readonly log: DurableEvent[] = [];
   readonly got: (DurableEvent | AgentDelta)[] = [];
+  readonly answers = new AnswerAssembler();
   readonly problems: unknown[] = [];
-  refreshed: string[] = [];
+  readonly snapshots: RunView[] = [];
+  /** What is kept of the run. */
+  kept: RunView | null = null;
+  reads = 0;
   failing = false;
   delivery: Delivery;
 
@@ -33,16 +47,23 @@ class Bench implements DeliveryPorts {
 
   emitEvent(sent: DurableEvent): void {
     this.got.push(sent);
+    this.answers.accept(sent.type, sent);
   }
 
   emitDelta(sent: AgentDelta): void {
     this.got.push(sent);
+    this.answers.accept('agent_delta', sent);
   }
 
-  emitSnapshot(): void {}
+  emitSnapshot(run: RunView): void {
+    this.snapshots.push(run);
+    this.answers.accept('run_snapshot', run);
+  }
 
-  refresh(runId: string): void {
-    this.refreshed.push(runId);
+  async readRun(): Promise<RunView | null> {
+    this.reads += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.kept;
   }
 
   drained(): Promise<void> {
@@ -81,7 +102,7 @@ class Bench implements DeliveryPorts {
 describe('Delivery', () => {
   it('emits what is exactly next at once', () => {
     const bench = new Bench();
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     bench.publish(event(1), event(2));
     expect(bench.seqs).toEqual([1, 2]);
   });
@@ -89,7 +110,7 @@ describe('Delivery', () => {
   it('reads a jump from the log', async () => {
     const bench = new Bench();
     bench.append(event(1), event(2), event(3), event(4), event(5));
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     bench.publish(event(5));
     await bench.settled();
     expect(bench.seqs).toEqual([1, 2, 3, 4, 5]);
@@ -98,7 +119,7 @@ describe('Delivery', () => {
   it('reads what no signal told of once the head is known', async () => {
     const bench = new Bench();
     bench.append(event(1), event(2), event(3));
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     bench.publish(event(1));
     bench.delivery.reach(3);
     bench.delivery.reach(2);
@@ -115,7 +136,8 @@ describe('Delivery', () => {
     const replayed = bench.delivery.replay();
     bench.publish(event(3, 'agent_completed', 1), event(4));
     await replayed;
-    bench.delivery.goLive([{ run_id: RUN, attempt: 1, text: '' } as RunView], () => undefined);
+    await bench.delivery.show([{ run_id: RUN, attempt: 1, text: '' } as RunView]);
+    bench.delivery.goLive(() => undefined);
     await bench.settled();
     expect(order).toEqual([1, 2, 'snapshot', 3, 4]);
   });
@@ -126,7 +148,7 @@ describe('Delivery', () => {
     const replayed = bench.delivery.replay();
     bench.publish(event(4));
     await replayed;
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     await bench.settled();
     expect(bench.seqs).toEqual([2, 3, 4]);
   });
@@ -134,7 +156,7 @@ describe('Delivery', () => {
   it('holds deltas of an attempt until the event that begins it was emitted', async () => {
     const bench = new Bench();
     bench.append(event(1), event(2, 'agent_started', 1));
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     bench.publish(event(2, 'agent_started', 1));
     bench.publishDelta(delta(1, 0));
     expect(bench.deltas).toEqual([]);
@@ -145,7 +167,7 @@ describe('Delivery', () => {
 
   it('drops deltas of an attempt that is over, and of a run that has ended', () => {
     const bench = new Bench();
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     bench.publish(event(1, 'agent_started', 1), event(2, 'agent_recovering', 2));
     bench.publishDelta(delta(1, 7));
     bench.publishDelta(delta(2, 0));
@@ -154,20 +176,88 @@ describe('Delivery', () => {
     expect(bench.deltas).toEqual([delta(2, 0)]);
   });
 
-  it('asks for a fresh snapshot where it had to drop deltas', async () => {
+  it('shows a fresh snapshot where it had to drop deltas', async () => {
     const bench = new Bench(0, 1);
     bench.append(event(1, 'agent_started', 1));
-    for (let index = 0; index < 5_001; index += 1) bench.publishDelta(delta(1, index));
+    for (let index = 0; index < 2_001; index += 1) bench.publishDelta(delta(1, index));
+    bench.kept = running(1, 'x'.repeat(2_001));
     await bench.delivery.replay();
-    bench.delivery.goLive([], () => undefined);
-    expect(bench.deltas).toHaveLength(5_000);
-    expect(bench.refreshed).toEqual([RUN]);
+    bench.delivery.goLive(() => undefined);
+    expect(bench.deltas).toHaveLength(2_000);
+    await bench.settled();
+    expect(bench.snapshots).toEqual([bench.kept]);
+  });
+
+  it('lets no delta through past a gap until a snapshot covers it', async () => {
+    const bench = new Bench(0, 1);
+    bench.append(event(1, 'agent_started', 1));
+    await bench.delivery.replay();
+    bench.delivery.goLive(() => undefined);
+    bench.publishDelta(delta(1, 0, 'a'));
+    bench.publishDelta(delta(1, 2, 'c'));
+    bench.kept = running(1, 'a');
+    await bench.settled();
+    expect(bench.answers.get(RUN)).toMatchObject({ answer: 'a', missed: false });
+    bench.publishDelta(delta(1, 3, 'd'));
+    bench.kept = running(1, 'abc');
+    await bench.settled();
+    await bench.settled();
+    expect(bench.answers.get(RUN)).toMatchObject({ answer: 'abcd', missed: false });
+    expect(bench.snapshots).toEqual([bench.kept]);
+    expect(bench.deltas.at(-1)).toEqual(delta(1, 3, 'd'));
+  });
+
+  it('shows the runs under way anew after a doubt, once it was compared with the head', async () => {
+    const bench = new Bench(0, 1);
+    bench.append(event(1, 'agent_started', 1), event(2, 'agent_recovering', 2));
+    await bench.delivery.replay();
+    bench.delivery.goLive(() => undefined);
+    bench.kept = running(2, 'abc');
+    bench.delivery.accept({ kind: 'doubt' });
+    await bench.settled();
+    expect(bench.reads).toBe(0);
+    bench.delivery.reach(2);
+    await bench.settled();
+    await bench.settled();
+    expect(bench.seqs).toEqual([1, 2]);
+    expect(bench.snapshots).toEqual([bench.kept]);
+    await bench.settled();
+    expect(bench.reads).toBe(1);
+  });
+
+  it('never shows a wrong text, and in the end the whole one, whatever deltas are lost and however late they are kept', async () => {
+    const loss = fc.record({ lost: fc.boolean(), keeps: fc.boolean(), pause: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(loss, { minLength: 1, maxLength: 40 }), async (acts) => {
+        const bench = new Bench(0, 1);
+        bench.append(event(1, 'agent_started', 1));
+        await bench.delivery.replay();
+        bench.delivery.goLive(() => undefined);
+        let text = '';
+        bench.kept = running(1, '');
+        for (const [at, { lost, keeps, pause }] of acts.entries()) {
+          const piece = `${at} `;
+          if (!lost) bench.publishDelta(delta(1, text.length, piece));
+          text += piece;
+          if (keeps) bench.kept = running(1, text);
+          if (pause) await bench.settled();
+          expect(text.startsWith(bench.answers.get(RUN)?.answer ?? '')).toBe(true);
+          expect(bench.answers.get(RUN)?.missed).toBe(false);
+        }
+        bench.kept = running(1, text);
+        bench.publishDelta(delta(1, text.length, 'end'));
+        await bench.settled();
+        await bench.settled();
+        await bench.settled();
+        expect(bench.answers.get(RUN)).toMatchObject({ answer: `${text}end`, missed: false });
+      }),
+    );
   });
 
   it('stands still when the log cannot be read, and goes on where it stood', async () => {
     const bench = new Bench();
     bench.append(event(1), event(2));
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     bench.failing = true;
     bench.publish(event(2));
     await bench.settled();
@@ -181,7 +271,7 @@ describe('Delivery', () => {
   it('tells of a log with a hole instead of skipping it', async () => {
     const bench = new Bench();
     bench.append(event(1), event(3));
-    bench.delivery.goLive([], () => undefined);
+    bench.delivery.goLive(() => undefined);
     bench.publish(event(3));
     await bench.settled();
     expect(bench.seqs).toEqual([1]);
@@ -201,7 +291,7 @@ describe('Delivery', () => {
           const replayed = bench.delivery.replay();
           for (const at of order.slice(0, 20)) if (at < bench.log.length) bench.publish(bench.log[at] as DurableEvent);
           await replayed;
-          bench.delivery.goLive([], () => undefined);
+          bench.delivery.goLive(() => undefined);
           for (const at of order) {
             bench.append(event(bench.log.length + 1));
             const published = bench.log[Math.min(at + count, bench.log.length - 1)] as DurableEvent;

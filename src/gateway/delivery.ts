@@ -1,42 +1,36 @@
-import { ATTEMPT_EVENTS, TERMINAL_EVENTS, type AgentDelta, type DurableEvent, type RunView } from '@clarion/protocol';
+import type { DurableEvent, RunView } from '@clarion/protocol';
 import type { UserSignal } from '../mailbox';
+import { DeltaRelay, type RelayPorts } from './delta-relay';
 
 const PAGE = 200;
-const MOST_HELD = 5_000;
-const MOST_ENDED = 1_000;
 
 /** What a delivery reads from and writes to. */
-export interface DeliveryPorts {
+export interface DeliveryPorts extends RelayPorts {
   /** The next events after `seq`, oldest first, at most `limit`. */
   read(seq: number, limit: number): Promise<readonly DurableEvent[]>;
   emitEvent(event: DurableEvent): void;
-  emitDelta(delta: AgentDelta): void;
-  emitSnapshot(run: RunView): void;
-  /** Deltas of the run were dropped: `accept` a fresh snapshot of it. */
-  refresh(runId: string): void;
-  /** Resolves when the client has taken what was emitted so far. */
+  /** Resolves when the client has taken what was emitted so far, or the delivery is closed. */
   drained(): Promise<void>;
   /** The log could not be read; the delivery stands still until `resume`. Called also after `close`. */
   reportUnread(error: unknown): void;
 }
 
 /**
- * Delivers a user's signals to one connection: durable events exactly in `seq` order without gap or duplicate, and the deltas of an
- * attempt only between the event that begins it and the one that ends it. A jump in `seq` is read from the log.
+ * Delivers a user's signals to one connection: durable events exactly in `seq` order without gap or duplicate, and deltas as `DeltaRelay`
+ * lets them through. A jump in `seq` is read from the log, page by page, at the pace of the client.
  */
 export class Delivery {
-  private readonly attempts = new Map<string, number>();
-  private readonly ended = new Set<string>();
-  private readonly doubted = new Set<string>();
-  private held: AgentDelta[] = [];
+  private readonly deltas: DeltaRelay;
   private target: number;
   private pumping = false;
   private live = false;
+  /** Signals were lost; once compared with the head, snapshots make the deltas good too. */
+  private doubt: 'none' | 'open' | 'compared' = 'none';
   private closed = false;
 
   /**
    * @param sent the last `seq` that the client has
-   * @param head where the log ended when the snapshots of `goLive` were read: `replay` goes there and no further
+   * @param head where the log ended when the snapshots of `show` were read: `replay` goes there and no further
    */
   constructor(
     private sent: number,
@@ -44,6 +38,7 @@ export class Delivery {
     private readonly ports: DeliveryPorts,
   ) {
     this.target = head;
+    this.deltas = new DeltaRelay(ports);
   }
 
   /** The last `seq` that was emitted. */
@@ -59,82 +54,67 @@ export class Delivery {
     );
   }
 
-  /** Emits the snapshots, read together with the head that `replay` went to, then lets go of what was held and goes live. */
-  goLive(snapshots: readonly RunView[], announce: () => void): void {
+  /** Emits the snapshots, read together with the head that `replay` went to, one by one: each may be as long as an answer. */
+  async show(snapshots: readonly RunView[]): Promise<void> {
     for (const run of snapshots) {
-      this.attempts.set(run.run_id, run.attempt);
-      this.ports.emitSnapshot(run);
+      if (this.closed) return;
+      this.deltas.begin(run);
+      await this.ports.drained();
     }
+  }
+
+  /** Lets go of what was held and goes live. */
+  goLive(announce: () => void): void {
+    if (this.closed) return;
     announce();
     this.live = true;
-    if (this.target > this.sent) this.pump();
-    else this.releaseHeld();
+    this.settle();
   }
 
   /** Takes a signal of the user's live channel. */
   accept(signal: Exclude<UserSignal, { kind: 'erased' }>): void {
-    if (this.closed) return;
-    switch (signal.kind) {
-      case 'events':
-        for (const event of signal.events) this.acceptEvent(event);
-        return;
-      case 'delta':
-        this.acceptDelta(signal.delta);
-        return;
-      case 'snapshot':
-        this.acceptSnapshot(signal.run);
-    }
+    if (signal.kind === 'delta') this.deltas.accept(signal.delta);
+    else if (signal.kind === 'events') for (const event of signal.events) this.acceptEvent(event);
+    else this.doubt = 'open';
   }
 
   /** The log is known to go to `head`: what is missing up to there is read. */
   reach(head: number): void {
     this.target = Math.max(this.target, head);
+    if (this.doubt === 'open') this.doubt = 'compared';
     this.resume();
   }
 
   /** Reads on after `reportUnread`. */
   resume(): void {
-    if (this.live && this.target > this.sent) this.pump();
+    if (this.live && !this.pumping) this.settle();
   }
 
   close(): void {
     this.closed = true;
-    this.held = [];
+    this.deltas.close();
   }
 
   private acceptEvent(event: DurableEvent): void {
     this.target = Math.max(this.target, event.seq);
-    if (!this.live || this.pumping || event.seq <= this.sent) return;
-    if (event.seq === this.sent + 1) {
-      this.emit(event);
-      this.releaseHeld();
-    } else {
-      this.pump();
+    if (this.closed || !this.live || this.pumping || event.seq <= this.sent) return;
+    if (event.seq === this.sent + 1) this.emit(event);
+    this.settle();
+  }
+
+  /** Reads what is ahead; where nothing is, deltas flow, and a doubt is cleared. */
+  private settle(): void {
+    if (this.closed) return;
+    if (this.target > this.sent) {
+      this.pumping = true;
+      this.deltas.pause();
+      void this.catchUp();
+      return;
     }
-  }
-
-  private acceptDelta(delta: AgentDelta): void {
-    if (this.ended.has(delta.run_id)) return;
-    const attempt = this.attempts.get(delta.run_id) ?? 0;
-    if (delta.attempt < attempt) return;
-    if (this.live && !this.pumping && delta.attempt === attempt) this.ports.emitDelta(delta);
-    else this.hold(delta);
-  }
-
-  /** A snapshot of an attempt whose beginning was not emitted yet would be cut by that event: it is left out. */
-  private acceptSnapshot(run: RunView): void {
-    if (this.live && !this.pumping && this.attempts.get(run.run_id) === run.attempt) this.ports.emitSnapshot(run);
-  }
-
-  private hold(delta: AgentDelta): void {
-    if (this.held.length < MOST_HELD) this.held.push(delta);
-    else this.doubted.add(delta.run_id);
-  }
-
-  private pump(): void {
-    if (this.pumping) return;
-    this.pumping = true;
-    void this.catchUp();
+    this.deltas.flow();
+    if (this.doubt !== 'compared') return;
+    this.doubt = 'none';
+    this.deltas.doubt();
   }
 
   /** Reads from the log until nothing is ahead; ends with what was held, which the last page may have set free. */
@@ -148,7 +128,7 @@ export class Delivery {
     }
     // In the same turn as the last look at the target: no signal can slip in between.
     this.pumping = false;
-    this.releaseHeld();
+    this.settle();
   }
 
   private async readTo(end: () => number, mark = (event: DurableEvent): DurableEvent => event): Promise<void> {
@@ -159,6 +139,7 @@ export class Delivery {
       for (const event of page) {
         if (event.seq !== this.sent + 1) throw new GapInLog(this.sent + 1, event.seq);
         this.emit(mark(event));
+        if (this.closed) return;
       }
       await this.ports.drained();
     }
@@ -167,26 +148,8 @@ export class Delivery {
   private emit(event: DurableEvent): void {
     this.sent = event.seq;
     this.target = Math.max(this.target, event.seq);
-    const { run_id, attempt } = event;
-    if (run_id !== null && attempt !== null && ATTEMPT_EVENTS.has(event.type)) this.attempts.set(run_id, attempt);
-    if (run_id !== null && TERMINAL_EVENTS.has(event.type)) this.markEnded(run_id);
+    this.deltas.follow(event);
     this.ports.emitEvent(event);
-  }
-
-  private markEnded(runId: string): void {
-    this.attempts.delete(runId);
-    this.ended.add(runId);
-    const [oldest] = this.ended;
-    if (this.ended.size > MOST_ENDED && oldest !== undefined) this.ended.delete(oldest);
-  }
-
-  private releaseHeld(): void {
-    if (this.held.length === 0) return;
-    const held = this.held;
-    this.held = [];
-    for (const delta of held) this.acceptDelta(delta);
-    for (const runId of this.doubted) this.ports.refresh(runId);
-    this.doubted.clear();
   }
 }
 

@@ -54,14 +54,18 @@ type RequestHandler<N extends ClientEventName> = (
 
 export type RequestHandlers = { readonly [N in ClientEventName]?: RequestHandler<N> };
 
-/** Holds what arrives on a user's live channel until somebody takes it. */
+const MOST_HELD = 1_000;
+
+/** Holds what arrives on a user's live channel until somebody takes it; where that is too much, that there was something. */
 export class Inbox {
   private held: UserSignal[] = [];
   private taker: ((signal: UserSignal) => void) | null = null;
 
   accept(signal: UserSignal): void {
     if (this.taker) this.taker(signal);
-    else this.held.push(signal);
+    else if (signal.kind === 'erased') this.held = [signal];
+    else if (this.held.length < MOST_HELD) this.held.push(signal);
+    else this.held = [{ kind: 'doubt' }];
   }
 
   /** From now on signals go to `taker`, those held first. */
@@ -73,6 +77,9 @@ export class Inbox {
   }
 }
 
+/** How long a client has to take what it was still told. */
+const TAKE_LEAVE_MS = 5_000;
+
 /** Tells the client why, then ends the connection in the way after which clients stay away. */
 export function closeForGood(socket: ClientSocket, envelope: ErrorEnvelope): void {
   socket.emit('error', envelope);
@@ -82,5 +89,12 @@ export function closeForGood(socket: ClientSocket, envelope: ErrorEnvelope): voi
 /** Tells the client why, then closes its transport, so that a plain client reconnects by itself. */
 export function closeTransport(socket: ClientSocket, envelope: ErrorEnvelope): void {
   socket.emit('error', envelope);
-  socket.conn.close();
+  endTransport(socket.conn);
+}
+
+/** Closes a transport behind what it still has to send. One that does not take this keeps nothing here alive. */
+export function endTransport(conn: ClientSocket['conn']): void {
+  const { socket: webSocket } = conn.transport as { socket?: { terminate(): void } };
+  conn.close();
+  setTimeout(() => (webSocket ? webSocket.terminate() : conn.close(true)), TAKE_LEAVE_MS).unref();
 }

@@ -64,7 +64,16 @@ erased AS (
 SELECT max(seq) AS last FROM page`;
 const ERASE_PAGE = 2_000;
 
-const COLUMNS = 'seq, type, thread_id, run_id, attempt, path, critical, data, created_at';
+/** What is stored compressed is measured as it will be read. */
+const PAGE = `
+SELECT m.epoch, e.* FROM (
+  SELECT seq, type, thread_id, run_id, attempt, path, critical, data, created_at, sum(bytes) OVER (ORDER BY seq) - bytes AS before
+  FROM (
+    SELECT *, CASE WHEN pg_column_compression(data) IS NULL THEN pg_column_size(data) ELSE octet_length(data::text) END AS bytes
+    FROM mailbox_events WHERE user_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+  ) AS page
+) AS e JOIN mailboxes m ON m.user_id = $1
+WHERE e.before < $4::bigint OR $4::bigint IS NULL ORDER BY e.seq`;
 
 /** The durable event log of every user. */
 @Injectable()
@@ -165,13 +174,12 @@ export class MailboxStore {
     return this.database.query('SELECT user_id, epoch, head FROM mailboxes WHERE user_id = ANY($1::text[])', [userIds]);
   }
 
-  /** The next `limit` events after `seq`, oldest first. */
-  async readAfter(userId: string, seq: number, limit: number): Promise<DurableEvent[]> {
-    const rows = await this.database.query<EventRow & { epoch: string }>(
-      `SELECT m.epoch, ${COLUMNS.replace('created_at', 'e.created_at')} FROM mailbox_events e JOIN mailboxes m USING (user_id)
-       WHERE user_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
-      [userId, seq, limit],
-    );
+  /**
+   * The next events after `seq`, oldest first: at most `limit`, and of what they carry no more than `maxBytes`, but for the last one.
+   * The first is always among them.
+   */
+  async readAfter(userId: string, seq: number, limit: number, maxBytes: number | null = null): Promise<DurableEvent[]> {
+    const rows = await this.database.query<EventRow & { epoch: string }>(PAGE, [userId, seq, limit, maxBytes]);
     return rows.map((row) => eventOf(userId, row.epoch, row));
   }
 }
