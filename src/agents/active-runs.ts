@@ -14,7 +14,7 @@ export interface ActiveRun {
   readonly id: string;
   fence: number;
   attempt: number;
-  /** All that the agent has written in this attempt. */
+  /** The answer so far: what this attempt was begun with, and what its agent has written since. */
   text: string;
   readonly controller: AbortController;
   /** Aborted when this process stops. */
@@ -25,24 +25,32 @@ export interface ActiveRun {
 @Injectable()
 export class ActiveRuns {
   private readonly runs = new Map<string, ActiveRun>();
+  /** Runs that were to begin while they were under way. */
+  private readonly wanted = new Set<string>();
   private readonly closing = new AbortController();
   private idle: (() => void)[] = [];
 
   /** Registers a run before its lease is taken; null when this process is at it already. */
   begin(runId: string): ActiveRun | null {
-    if (this.runs.has(runId)) return null;
+    if (this.runs.has(runId)) {
+      this.wanted.add(runId);
+      return null;
+    }
     const controller = new AbortController();
     const active = { id: runId, fence: 0, attempt: 0, text: '', controller, shutdown: this.closing.signal };
     this.runs.set(runId, active);
     return active;
   }
 
-  finish(active: ActiveRun): void {
+  /** True when the run was to begin meanwhile: it may wait for its next attempt by now. */
+  finish(active: ActiveRun): boolean {
     this.runs.delete(active.id);
-    if (this.runs.size > 0) return;
+    const wanted = this.wanted.delete(active.id) && !this.closing.signal.aborted;
+    if (this.runs.size > 0 || wanted) return wanted;
     const waiting = this.idle;
     this.idle = [];
     for (const resolve of waiting) resolve();
+    return false;
   }
 
   /** Stops the run if it is one of ours, under the given lease or any. */
@@ -57,10 +65,10 @@ export class ActiveRuns {
     for (const id of this.runs.keys()) this.stop(id, 'shutdown');
   }
 
-  /** What has been written under this lease, or null when the run is not ours: newer than the last checkpoint. */
-  text(runId: string, fence: number): string | null {
-    const active = this.runs.get(runId);
-    return active?.fence === fence ? active.text : null;
+  /** What has been written in this attempt under this lease, or null when it is not ours: newer than the last checkpoint. */
+  text({ id, fence, attempt }: Pick<ActiveRun, 'id' | 'fence' | 'attempt'>): string | null {
+    const active = this.runs.get(id);
+    return active?.fence === fence && active.attempt === attempt ? active.text : null;
   }
 
   /** Those whose lease is taken. */

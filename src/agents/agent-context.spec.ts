@@ -27,11 +27,11 @@ describe('AgentContext.tool', () => {
     const tool = ctx.tool(
       'split',
       { text: 'a b' },
-      (signal) => [signal === ctx.signal, 'a', 'b'],
+      (signal) => [signal.aborted, 'a', 'b'],
       (r) => `${r.length} parts`,
     );
     const { outputs, result } = await drive(tool);
-    expect(result).toEqual([true, 'a', 'b']);
+    expect(result).toEqual([false, 'a', 'b']);
     expect(outputs).toEqual([
       { type: 'tool_executing', tool_call_id: expect.any(String), tool: 'split', arguments: { text: 'a b' } },
       {

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { ComponentError } from '../errors';
 import type { AgentContext, AgentOutput, ToolCompleted } from './agent';
 import { boundedObject, boundedText } from './safe-text';
+import type { RunClocks } from './run-clocks';
 import { untilAborted } from './until';
 
 const MAX_ARGUMENTS = 4096;
@@ -14,7 +15,14 @@ export type AgentContextSource = Pick<
   'message' | 'run_id' | 'thread_id' | 'user_id' | 'attempt' | 'signal' | 'history'
 >;
 
-export function createAgentContext(source: AgentContextSource): AgentContext {
+/** What an attempt under way adds; without it, as in tests of agents, no limit applies. */
+export interface AttemptServices {
+  readonly clocks?: Pick<RunClocks, 'whileRunning'>;
+  /** Longest time of one tool call, in milliseconds. */
+  readonly toolTimeoutMs?: number;
+}
+
+export function createAgentContext(source: AgentContextSource, services: AttemptServices = {}): AgentContext {
   return {
     ...source,
     thinking: (text, step) => ({ type: 'thinking', text: boundedText(text, MAX_THINKING), step }),
@@ -23,7 +31,7 @@ export function createAgentContext(source: AgentContextSource): AgentContext {
       progress: Math.min(1, Math.max(0, Number.isNaN(progress) ? 0 : progress)),
       message: boundedText(message, MAX_SUMMARY),
     }),
-    tool: (name, args, run, summary) => callTool({ signal: source.signal, name, args, run, summary }),
+    tool: (name, args, run, summary) => callTool({ signal: source.signal, name, args, run, summary, services }),
   };
 }
 
@@ -33,6 +41,7 @@ interface ToolCall<R> {
   args: unknown;
   run: (signal: AbortSignal) => R | Promise<R>;
   summary?: (result: R) => string;
+  services: AttemptServices;
 }
 
 async function* callTool<R>(call: ToolCall<R>): AsyncGenerator<AgentOutput, R, void> {
@@ -51,15 +60,39 @@ async function* callTool<R>(call: ToolCall<R>): AsyncGenerator<AgentOutput, R, v
   let result: R;
   let summary: string;
   try {
-    result = await untilAborted(call.signal, async () => call.run(call.signal));
+    result = await within(call);
     summary = call.summary?.(result) ?? '';
   } catch (cause) {
     // An interrupted tool has not failed: the engine knows why it aborted and says so.
     call.signal.throwIfAborted();
-    const error = ComponentError.agentSupervisor('AGENT_TOOL_FAILED', { cause, details: { tool: call.name } });
+    const error = isTimeout(cause)
+      ? cause
+      : ComponentError.agentSupervisor('AGENT_TOOL_FAILED', { cause, details: { tool: call.name } });
     yield completed({ ok: false, summary: `${call.name} failed`, error });
     throw error;
   }
   yield completed({ ok: true, summary });
   return result;
+}
+
+/** Runs a tool under its own clock. @throws ComponentError TOOL_TIMEOUT, the signal's reason, or what the tool throws */
+async function within<R>({ name, signal, run, services }: ToolCall<R>): Promise<R> {
+  const { clocks, toolTimeoutMs } = services;
+  const limit = new AbortController();
+  const details = { tool: name, timeout_ms: toolTimeoutMs };
+  const timer =
+    toolTimeoutMs === undefined
+      ? undefined
+      : setTimeout(() => limit.abort(ComponentError.agentSupervisor('TOOL_TIMEOUT', { details })), toolTimeoutMs);
+  const either = AbortSignal.any([signal, limit.signal]);
+  const work = (): Promise<R> => untilAborted(either, async () => run(either));
+  try {
+    return await (clocks ? clocks.whileRunning(work) : work());
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isTimeout(error: unknown): error is ComponentError {
+  return error instanceof ComponentError && error.reason === 'TOOL_TIMEOUT';
 }

@@ -36,6 +36,7 @@ export class AgentRegistry implements OnModuleInit {
         allowed: names.join(', ') || 'no agent is known',
       });
     }
+    problems.push(...fallbackProblems(candidates, this.config.agents.fallbackAgent));
     if (problems.length > 0) {
       const cause = new ConfigurationError(problems);
       throw ComponentError.dependencies('CONFIGURATION_INVALID', { cause, details: { problems } });
@@ -60,6 +61,18 @@ export class AgentRegistry implements OnModuleInit {
     return agent;
   }
 
+  /** How long runs may wait for a worker: agents with a limit of their own, and the one of all others. */
+  queueTimeouts(): { defaultMs: number; agents: string[]; limitsMs: number[] } {
+    const own = [...this.agents.values()].flatMap(({ name, queueTimeoutMs }) =>
+      queueTimeoutMs === undefined ? [] : [{ name, queueTimeoutMs }],
+    );
+    return {
+      defaultMs: this.config.agents.queueTimeoutMs,
+      agents: own.map(({ name }) => name),
+      limitsMs: own.map(({ queueTimeoutMs }) => queueTimeoutMs),
+    };
+  }
+
   private candidates(): Candidate[] {
     return this.discovery.getProviders().flatMap((wrapper) => {
       const agent = asAgent(wrapper.instance);
@@ -74,6 +87,17 @@ function asAgent(instance: unknown): RegisteredAgent | null {
   // Own metadata: a subclass without a decorator is not a second agent of its parent's name.
   const options = Reflect.getOwnMetadata(AGENT_METADATA, instance.constructor) as AgentOptions | undefined;
   return options === undefined ? null : { ...options, runner: instance as AgentRunner };
+}
+
+function fallbackProblems(candidates: readonly Candidate[], configured: string | undefined): ConfigurationProblem[] {
+  const names = candidates.map(({ agent }) => agent.name);
+  const wanted = [
+    { name: 'FALLBACK_AGENT', found: configured },
+    ...candidates.map(({ agent }) => ({ name: `fallback of agent ${agent.name}`, found: agent.fallback })),
+  ];
+  return wanted.flatMap(({ name, found }) =>
+    found === undefined || names.includes(found) ? [] : [{ name, found, allowed: names.join(', ') }],
+  );
 }
 
 function problemsOf({ agent, singleton }: Candidate, earlier: Candidate[]): ConfigurationProblem[] {

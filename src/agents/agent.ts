@@ -72,10 +72,20 @@ export interface AgentOptions {
   /** 1–64 of `A-Za-z0-9_-`, unique; clients choose by it. */
   name: string;
   description: string;
-  /** Total time of one attempt in milliseconds; default: the configured timeout. */
+  /** Total time of one attempt in milliseconds; default: `RUN_TOTAL_TIMEOUT_MS`. This and all other limits. */
   timeoutMs?: number;
-  /** How often a run is begun at most, takeovers included; default: as configured. */
+  /** Time until the first output, text or any event; default: `RUN_FIRST_OUTPUT_TIMEOUT_MS`. */
+  firstOutputTimeoutMs?: number;
+  /** Time between two outputs; default: `RUN_STALL_TIMEOUT_MS`. */
+  stallTimeoutMs?: number;
+  /** Time of one tool call or step; default: `TOOL_TIMEOUT_MS`. */
+  toolTimeoutMs?: number;
+  /** Time that a run waits for a worker when it may run; default: `RUN_QUEUE_TIMEOUT_MS`. */
+  queueTimeoutMs?: number;
+  /** How many attempts at most, takeovers included; default: `RUN_MAX_ATTEMPTS`. */
   maxAttempts?: number;
+  /** The agent that answers when this one has failed for good; default: `FALLBACK_AGENT`. */
+  fallback?: string;
 }
 
 export const AGENT_METADATA = 'clarion:agent';

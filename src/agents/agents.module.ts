@@ -2,21 +2,26 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ActiveRuns } from './active-runs';
 import { AgentRegistry } from './agent-registry';
+import { AttemptFailures } from './attempt-failures.service';
+import { AttemptText } from './attempt-text';
 import { BUILTIN_AGENTS } from './builtin';
 import { Checkpoints } from './checkpoints.service';
 import { Dispatcher } from './dispatcher.service';
 import { MessageBatch } from './message-batch.service';
 import { MessageIntake } from './message-intake.service';
+import { NextAttempts } from './next-attempts.service';
 import { OutputSink } from './output-sink.service';
 import { ProviderCircuits } from './provider-circuits.service';
 import { Reconciler } from './reconciler.service';
-import { RunAttempts, RunWriters } from './run-attempts.service';
+import { RetryPolicy } from './retry-policy.service';
+import { RunAttempts } from './run-attempts.service';
 import { RunEnding } from './run-ending.service';
 import { RunExecutor } from './run-executor.service';
 import { RunFailures } from './run-failures.service';
 import { RunLeases } from './run-leases.service';
 import { RunRetry } from './run-retry.service';
 import { RunStore } from './run.store';
+import { RunWriters } from './run-writers.service';
 import { SupervisorIndicator } from './supervisor.indicator';
 import { Supervisor } from './supervisor.service';
 import { ThreadDeletion } from './thread-deletion.service';
@@ -32,13 +37,17 @@ import { Workers } from './workers.service';
     ...BUILTIN_AGENTS,
     ActiveRuns,
     AgentRegistry,
+    AttemptFailures,
+    AttemptText,
     Checkpoints,
     Dispatcher,
     MessageBatch,
     MessageIntake,
+    NextAttempts,
     OutputSink,
     ProviderCircuits,
     Reconciler,
+    RetryPolicy,
     RunAttempts,
     RunEnding,
     RunExecutor,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { Database } from '../persistence';
+import { IDLE, IS_HEAD, RUNNABLE } from './run-states';
 import { RunQueue, type RunWakeUp } from './run-queue';
 
 interface Dispatched extends RunWakeUp {
@@ -23,9 +24,7 @@ WITH wanted AS (
 ), ranked AS (
   SELECT r.id, r.user_id, row_number() OVER (PARTITION BY r.user_id ORDER BY r.ordinal) AS place
   FROM runs r JOIN wanted USING (user_id)
-  WHERE r.finished_at IS NULL AND r.dispatched_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
-    AND r.attempt < r.max_attempts
-    AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal)
+  WHERE ${IDLE} AND r.dispatched_at IS NULL AND ${RUNNABLE} AND ${IS_HEAD}
 ), candidate AS (
   SELECT r.id FROM runs r JOIN ranked USING (id) JOIN room ON room.user_id = ranked.user_id
   WHERE ranked.place <= room.places AND r.finished_at IS NULL AND r.dispatched_at IS NULL
@@ -48,8 +47,7 @@ const AT_ONCE = 2;
 export const RELEASE = `
 WITH lost AS (
   SELECT r.id FROM runs r JOIN unnest($1::uuid[], $2::int[]) AS l (run_id, dispatch) ON r.id = l.run_id AND r.dispatch = l.dispatch
-  WHERE r.finished_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
-  FOR UPDATE OF r SKIP LOCKED)
+  WHERE ${IDLE} FOR UPDATE OF r SKIP LOCKED)
 UPDATE runs SET dispatched_at = NULL FROM lost WHERE runs.id = lost.id`;
 
 /** Gives the queue only what may run now: the head run of a thread, and per user no more than the user's limit. */
@@ -57,6 +55,7 @@ UPDATE runs SET dispatched_at = NULL FROM lost WHERE runs.id = lost.id`;
 export class Dispatcher {
   private readonly waiting = new Set<string>();
   private readonly dispatching = new Set<Promise<void>>();
+  private readonly timers = new Set<NodeJS.Timeout>();
   private draining = 0;
   /** Runs whose delay is recorded; empty again as soon as the queue takes something. */
   private readonly delayed = new Set<string>();
@@ -74,6 +73,22 @@ export class Dispatcher {
     if (this.draining >= AT_ONCE) return;
     const work = this.drain().finally(() => this.dispatching.delete(work));
     this.dispatching.add(work);
+  }
+
+  /** Wakes the user's runs after a while. If the process ends meanwhile, the reconciler of another does. */
+  wakeIn(delayMs: number, userId: string): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      this.wake(userId);
+    }, delayMs);
+    this.timers.add(timer);
+  }
+
+  /** Forgets what is due later; resolves when every wake so far has been worked off. */
+  close(): Promise<void> {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+    return this.settled();
   }
 
   /** Resolves when every wake so far has been worked off. */

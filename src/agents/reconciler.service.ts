@@ -5,6 +5,7 @@ import { Dispatcher, RELEASE } from './dispatcher.service';
 import { RunFailures } from './run-failures.service';
 import { allOf } from './all-of';
 import { RunQueue } from './run-queue';
+import { IDLE, IS_HEAD, may, moves, RUNNABLE } from './run-states';
 import { workerIsDead, Workers } from './workers.service';
 
 /** A job that has not come to anything after this time is looked for in the queue. */
@@ -14,13 +15,10 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 type Step = () => Promise<void>;
 
-/** SQL: nobody advances run `r`. */
-const IDLE = `r.finished_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)`;
-
 /** Runs locked by somebody are left for the next pass: two processes that do the same must not wait for each other. */
 const orphan = (which: string): string => `
-WITH orphan AS (SELECT r.id FROM runs r WHERE r.status = 'running' AND ${which} FOR UPDATE OF r SKIP LOCKED)
-UPDATE runs SET worker_id = NULL, dispatched_at = NULL, waiting_since = now() FROM orphan WHERE runs.id = orphan.id`;
+WITH orphan AS (SELECT r.id FROM runs r WHERE ${may('orphan', 'r')} AND ${which} FOR UPDATE OF r SKIP LOCKED)
+UPDATE runs SET ${moves('orphan')}, worker_id = NULL, dispatched_at = NULL, waiting_since = now() FROM orphan WHERE runs.id = orphan.id`;
 
 /**
  * Finds what a crash or an outage left behind: runs without jobs, runs without workers, runs that waited too long. Every step is a
@@ -108,8 +106,7 @@ export class Reconciler {
 
   private async wakeUndispatched(): Promise<void> {
     const users = await this.database.query<{ user_id: string }>(
-      `SELECT DISTINCT user_id FROM runs r WHERE ${IDLE} AND dispatched_at IS NULL AND attempt < max_attempts AND user_id > $1
-         AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal)
+      `SELECT DISTINCT user_id FROM runs r WHERE ${IDLE} AND dispatched_at IS NULL AND ${RUNNABLE} AND ${IS_HEAD} AND user_id > $1
        ORDER BY user_id LIMIT $2`,
       [this.lastUser, BATCH],
     );

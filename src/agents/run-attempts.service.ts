@@ -1,67 +1,66 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
-import { ComponentError, FailureReporter } from '../errors';
-import { MailboxStore } from '../mailbox';
-import { Database } from '../persistence';
-import { RunStop, type ActiveRun } from './active-runs';
+import { FailureReporter } from '../errors';
+import type { ActiveRun } from './active-runs';
+import type { AgentContext } from './agent';
 import { createAgentContext } from './agent-context';
 import { AgentRegistry, type RegisteredAgent } from './agent-registry';
-import type { AgentContext } from './agent';
+import { AttemptFailures } from './attempt-failures.service';
 import { OutputSink } from './output-sink.service';
 import type { Run } from './run';
-import { RunEnding } from './run-ending.service';
-import { RunLeases } from './run-leases.service';
+import { type ClockLimits, RunClocks } from './run-clocks';
 import { RunStore } from './run.store';
-import { RunWriter } from './run-writer';
+import type { RunWriter } from './run-writer';
 import { giveTurn } from './turns';
 import { untilAborted, untilDatabaseTakes } from './until';
+
+/** One attempt under way. */
+interface Attempt {
+  readonly run: Run;
+  readonly agent: RegisteredAgent;
+  readonly active: ActiveRun;
+  readonly writer: RunWriter;
+  readonly clocks: RunClocks;
+  readonly limits: ClockLimits;
+}
 
 /** Drives one attempt of a leased run from its first output to its end. */
 @Injectable()
 export class RunAttempts {
-  private readonly logger = new Logger(RunAttempts.name);
-
   constructor(
     private readonly registry: AgentRegistry,
     private readonly runs: RunStore,
-    private readonly leases: RunLeases,
     private readonly sink: OutputSink,
+    private readonly failures: AttemptFailures,
     private readonly reporter: FailureReporter,
     private readonly config: AppConfig,
   ) {}
 
-  /** Resolves when the run has ended, was handed over, or is somebody else's. */
+  /** Resolves when the run has ended, waits for its next attempt, was handed over, or is somebody else's. */
   async advance(run: Run, active: ActiveRun, writer: RunWriter): Promise<void> {
     const { signal } = active.controller;
-    let clock: NodeJS.Timeout | undefined;
-    try {
-      const agent = this.registry.get(run.agent);
-      clock = this.startClock(agent, active);
-      await this.drive(run, agent, active, writer);
-      clearTimeout(clock);
-      await writer.end({ status: 'completed', content: active.text, usage: null }, active.shutdown);
-    } catch (error) {
-      clearTimeout(clock);
-      await this.conclude(run, active, writer, signal.aborted ? signal.reason : error);
-    }
+    const [outcome] = await Promise.allSettled([this.complete(run, active, writer)]);
+    if (outcome.status === 'fulfilled') return;
+    await this.failures.conclude(run, active, writer, signal.aborted ? signal.reason : outcome.reason);
   }
 
-  private startClock(agent: RegisteredAgent, active: ActiveRun): NodeJS.Timeout {
-    const timeoutMs = agent.timeoutMs ?? this.config.agents.totalTimeoutMs;
-    const error = ComponentError.agentSupervisor('AGENT_TIMEOUT', {
-      details: { agent: agent.name, clock: 'total', timeout_ms: timeoutMs },
-    });
-    return setTimeout(() => active.controller.abort(error), timeoutMs);
+  private async complete(run: Run, active: ActiveRun, writer: RunWriter): Promise<void> {
+    const agent = this.registry.get(run.agent);
+    const limits = limitsOf(agent, this.config);
+    const clocks = new RunClocks(agent.name, limits, active.controller);
+    await this.drive({ run, agent, active, writer, clocks, limits }).finally(() => clocks.stop());
+    await writer.end({ status: 'completed', content: active.text, usage: null }, active.shutdown);
   }
 
-  private async drive(run: Run, agent: RegisteredAgent, active: ActiveRun, writer: RunWriter): Promise<void> {
+  private async drive(attempt: Attempt): Promise<void> {
+    const { run, agent, active, writer, clocks } = attempt;
     const { signal } = active.controller;
-    const stream = agent.runner.run(await this.contextOf(run, signal));
+    const stream = agent.runner.run(await this.contextOf(attempt));
     const output = this.sink.open(run, active, writer);
     let finished = false;
     try {
       for (;;) {
-        const next = await untilAborted(signal, () => stream.next());
+        const next = await clocks.untilOutput(() => untilAborted(signal, () => stream.next()));
         finished = next.done === true;
         if (next.done) break;
         await output.accept(next.value);
@@ -73,12 +72,14 @@ export class RunAttempts {
     }
   }
 
-  private async contextOf(run: Run, signal: AbortSignal): Promise<AgentContext> {
+  private async contextOf({ run, active, clocks, limits }: Attempt): Promise<AgentContext> {
+    const { signal } = active.controller;
     const message = await untilDatabaseTakes(signal, () => this.runs.messageContent(run));
     const { id: run_id, thread_id, user_id, attempt } = run;
     const history: AgentContext['history'] = (limit = 20) =>
       untilDatabaseTakes(signal, () => this.runs.history(run, limit));
-    return createAgentContext({ message, run_id, thread_id, user_id, attempt, signal, history });
+    const source = { message, run_id, thread_id, user_id, attempt, signal, history };
+    return createAgentContext(source, { clocks, toolTimeoutMs: limits.toolMs });
   }
 
   /** Lets the agent run its `finally` blocks, without waiting for one that never comes to them. */
@@ -92,41 +93,13 @@ export class RunAttempts {
       }),
     );
   }
-
-  private async conclude(run: Run, active: ActiveRun, writer: RunWriter, error: unknown): Promise<void> {
-    if (error instanceof RunStop) return this.stop(run, error);
-    const { id: run_id, user_id, thread_id } = run;
-    const context = { operation: 'run.execute', component: 'AgentSupervisor', run_id, user_id, thread_id } as const;
-    const failure = await this.reporter.report(error, context);
-    try {
-      await writer.end({ status: 'failed', content: active.text, error: failure.error }, active.shutdown);
-    } catch (endError) {
-      if (!(endError instanceof RunStop)) throw endError;
-      await this.stop(run, endError);
-    }
-  }
-
-  private async stop(run: Run, stop: RunStop): Promise<void> {
-    if (stop.kind === 'shutdown') return this.leases.handOver(run);
-    if (stop.kind === 'lease_lost') {
-      this.logger.warn(
-        { run_id: run.id, fence: run.fence },
-        'Lost the lease of a run: another worker has it, nothing more is written here',
-      );
-    }
-  }
 }
 
-/** What a writer of a run needs, gathered for the executor. */
-@Injectable()
-export class RunWriters {
-  constructor(
-    private readonly database: Database,
-    private readonly mailbox: MailboxStore,
-    private readonly ending: RunEnding,
-  ) {}
-
-  of(run: Run): RunWriter {
-    return new RunWriter(run, { database: this.database, mailbox: this.mailbox, ending: this.ending });
-  }
+function limitsOf(agent: RegisteredAgent, { agents }: AppConfig): ClockLimits {
+  return {
+    totalMs: agent.timeoutMs ?? agents.totalTimeoutMs,
+    firstOutputMs: agent.firstOutputTimeoutMs ?? agents.firstOutputTimeoutMs,
+    betweenOutputsMs: agent.stallTimeoutMs ?? agents.stallTimeoutMs,
+    toolMs: agent.toolTimeoutMs ?? agents.toolTimeoutMs,
+  };
 }

@@ -54,7 +54,7 @@ export class RunEnding {
 
   /** What has been written of the answer, from this process's memory where it is newer than the checkpoint. */
   async textOf(tx: Transaction, run: Run): Promise<string> {
-    return this.active.text(run.id, run.fence) ?? this.runs.writtenText(tx, run);
+    return this.active.text(run) ?? this.runs.writtenText(tx, run);
   }
 
   wakeAfterCommit(tx: Transaction, userId: string): void {

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { MailboxStore } from '../mailbox';
 import { Database } from '../persistence';
+import { AgentRegistry } from './agent-registry';
 import { allOf } from './all-of';
 import { hasEnded, type Run } from './run';
+import { IDLE } from './run-states';
 import { RunEnding } from './run-ending.service';
 import { RunStore } from './run.store';
 
@@ -19,6 +20,14 @@ type StillDoomed = (run: Run) => boolean;
 
 const DOOMED = 'r.id, r.user_id, r.thread_id, r.attempt';
 
+/** `$1`: the limit of agents that are not among `$2`, whose limits are `$3`. */
+const EXPIRED = `
+SELECT ${DOOMED}, w.timeout_ms FROM runs r
+CROSS JOIN LATERAL (SELECT coalesce((SELECT l.ms FROM unnest($2::text[], $3::int[]) AS l (agent, ms) WHERE l.agent = r.agent), $1) AS timeout_ms) AS w
+WHERE ${IDLE} AND r.waiting_since < now() - w.timeout_ms * interval '1 millisecond'
+  AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.ordinal < r.ordinal
+    AND (o.finished_at IS NULL OR o.finished_at > now() - w.timeout_ms * interval '1 millisecond')) LIMIT $4`;
+
 /** Ends runs that nobody advances and nobody may: the bound of every wait. */
 @Injectable()
 export class RunFailures {
@@ -28,39 +37,41 @@ export class RunFailures {
     private readonly mailbox: MailboxStore,
     private readonly ending: RunEnding,
     private readonly reporter: FailureReporter,
-    private readonly config: AppConfig,
+    private readonly registry: AgentRegistry,
   ) {}
 
   /** Runs that lost their worker in their last attempt. */
   async failExhausted(limit: number): Promise<void> {
     const runs = await this.database.query<Doomed>(
       `SELECT ${DOOMED} FROM runs r
-       WHERE r.finished_at IS NULL AND r.attempt >= r.max_attempts AND (r.status = 'queued' OR r.worker_id IS NULL) LIMIT $1`,
+       WHERE ${IDLE} AND r.status <> 'waiting' AND r.attempt >= r.max_attempts LIMIT $1`,
       [limit],
     );
     await allOf(
       runs.map((run) => () => {
         const details = { attempts: run.attempt };
         const error = ComponentError.agentSupervisor('RUN_ATTEMPTS_EXHAUSTED', { details });
-        return this.fail(run, error, (now) => isIdle(now) && now.attempt >= now.max_attempts);
+        return this.fail(
+          run,
+          error,
+          (now) => isIdle(now) && now.status !== 'waiting' && now.attempt >= now.max_attempts,
+        );
       }),
     );
   }
 
-  /** Runs that were next in their thread, and with no worker, for longer than RUN_QUEUE_TIMEOUT_MS. */
+  /** Runs that were next in their thread, and with no worker, for longer than their agent's limit. */
   async failExpired(limit: number): Promise<void> {
-    const limitMs = this.config.agents.queueTimeoutMs;
-    const runs = await this.database.query<Doomed>(
-      `SELECT ${DOOMED} FROM runs r
-       WHERE r.finished_at IS NULL AND (r.status = 'queued' OR r.worker_id IS NULL)
-         AND r.waiting_since < now() - $1 * interval '1 millisecond'
-         AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.ordinal < r.ordinal
-           AND (o.finished_at IS NULL OR o.finished_at > now() - $1 * interval '1 millisecond')) LIMIT $2`,
-      [limitMs, limit],
-    );
+    const { defaultMs, agents, limitsMs } = this.registry.queueTimeouts();
+    const runs = await this.database.query<Doomed & { timeout_ms: number }>(EXPIRED, [
+      defaultMs,
+      agents,
+      limitsMs,
+      limit,
+    ]);
     await allOf(
       runs.map((run) => () => {
-        const error = ComponentError.agentSupervisor('RUN_QUEUE_TIMEOUT', { details: { timeout_ms: limitMs } });
+        const error = ComponentError.agentSupervisor('RUN_QUEUE_TIMEOUT', { details: { timeout_ms: run.timeout_ms } });
         return this.fail(run, error, (now) => isIdle(now) && now.attempt === run.attempt);
       }),
     );

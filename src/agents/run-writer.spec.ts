@@ -9,7 +9,8 @@ import { RunEnding } from '.';
 import { RunStop } from './active-runs';
 import { RunLeases } from './run-leases.service';
 import type { Run } from './run';
-import { RunWriter } from './run-writer';
+import { NextAttempts } from './next-attempts.service';
+import { RunWriter, type WriterStores } from './run-writer';
 
 const AWAY = ComponentError.database('DATABASE_UNAVAILABLE');
 
@@ -36,6 +37,13 @@ describe('the writer of a run', () => {
     await test.drop();
   });
 
+  const storesOver = (database: Database): WriterStores => ({
+    database,
+    mailbox: engine.app.get(MailboxStore),
+    ending: engine.app.get(RunEnding),
+    next: engine.app.get(NextAttempts),
+  });
+
   /** A database in which the outcomes of the given commits are unknown: they happen (`lost`) or not (`failed`). */
   const writerOver = (...faults: ('lost' | 'failed')[]) => {
     const database = {
@@ -52,7 +60,7 @@ describe('the writer of a run', () => {
         throw AWAY;
       },
     } as Pick<Database, 'transaction'> as Database;
-    return new RunWriter(run, { database, mailbox: engine.app.get(MailboxStore), ending: engine.app.get(RunEnding) });
+    return new RunWriter(run, storesOver(database));
   };
 
   const live = new AbortController().signal;
@@ -125,11 +133,7 @@ describe('the writer of a run', () => {
         return Promise.reject(refused);
       },
     } as unknown as Database;
-    const writer = new RunWriter(run, {
-      database,
-      mailbox: engine.app.get(MailboxStore),
-      ending: engine.app.get(RunEnding),
-    });
+    const writer = new RunWriter(run, storesOver(database));
     await expect(writer.end(completed, live)).rejects.toBe(refused);
     expect(tries).toBe(1);
   });
@@ -145,11 +149,7 @@ describe('the writer of a run', () => {
   it('stops waiting for the database when its process stops', async () => {
     const stopping = new AbortController();
     const database = { transaction: () => Promise.reject(AWAY) } as unknown as Database;
-    const writer = new RunWriter(run, {
-      database,
-      mailbox: engine.app.get(MailboxStore),
-      ending: engine.app.get(RunEnding),
-    });
+    const writer = new RunWriter(run, storesOver(database));
     const ending = writer.end(completed, stopping.signal);
     setImmediate(() => stopping.abort(new RunStop('shutdown')));
     await expect(ending).rejects.toMatchObject({ kind: 'shutdown' });

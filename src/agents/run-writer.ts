@@ -1,6 +1,7 @@
 import type { MailboxStore, NewEvent } from '../mailbox';
 import type { Database, Transaction } from '../persistence';
 import { RunStop } from './active-runs';
+import type { NextAttempt, NextAttempts } from './next-attempts.service';
 import { hasEnded, type Run, type RunOutcome } from './run';
 import type { RunEnding } from './run-ending.service';
 import { untilDatabaseTakes } from './until';
@@ -10,7 +11,10 @@ export interface WriterStores {
   readonly database: Database;
   readonly mailbox: MailboxStore;
   readonly ending: RunEnding;
+  readonly next: NextAttempts;
 }
+
+type Position = Pick<Run, 'status' | 'fence' | 'attempt' | 'final_content'>;
 
 /**
  * Durable writes of one attempt, under its fencing token. Each is numbered: one whose outcome was unknown is repeated under the same number,
@@ -41,12 +45,33 @@ export class RunWriter {
    * @param shutdown aborted when this process stops
    * @throws RunStop
    */
-  async end(outcome: RunOutcome, shutdown: AbortSignal): Promise<void> {
-    const { mailbox, ending } = this.stores;
-    await this.write(shutdown, async (tx) => {
-      const locked = await this.lockOwn(tx, outcome);
-      if (locked === null) return false;
-      await mailbox.append(tx, this.run.user_id, [await ending.end(tx, locked, outcome)]);
+  end(outcome: RunOutcome, shutdown: AbortSignal): Promise<void> {
+    const isDone = (row: Position): boolean =>
+      hasEnded(row) && row.status === outcome.status && row.final_content === outcome.content;
+    return this.leave(shutdown, isDone, (tx) => this.stores.ending.end(tx, this.run, outcome));
+  }
+
+  /** Begins the run's next attempt, and lets go of it. Waits as `end` does. @throws RunStop */
+  goOn(next: NextAttempt, shutdown: AbortSignal): Promise<void> {
+    const isDone = (row: Position): boolean => row.status === 'waiting' && row.attempt === this.run.attempt + 1;
+    return this.leave(shutdown, isDone, (tx) => this.stores.next.begin(tx, this.run, next));
+  }
+
+  /** The last write of an attempt; `isDone` recognises that an earlier try of it has committed after all. */
+  private leave(
+    shutdown: AbortSignal,
+    isDone: (row: Position) => boolean,
+    change: (tx: Transaction) => Promise<NewEvent>,
+  ): Promise<void> {
+    return this.write(shutdown, async (tx) => {
+      const [row] = await tx.query<Position>(
+        'SELECT status, fence, attempt, final_content FROM runs WHERE id = $1 FOR UPDATE',
+        [this.run.id],
+      );
+      if (row?.fence !== this.run.fence) throw new RunStop('lease_lost');
+      if (isDone(row)) return false;
+      if (row.status !== 'running') throw new RunStop('lease_lost');
+      await this.stores.mailbox.append(tx, this.run.user_id, [await change(tx)]);
       return true;
     });
   }
@@ -67,17 +92,5 @@ export class RunWriter {
     );
     if (run === undefined) throw new RunStop('lease_lost');
     return run.writes >= number ? 'repeated' : 'new';
-  }
-
-  /** The run under lock if it is still ours; null when this very end has been committed by an earlier try. */
-  private async lockOwn(tx: Transaction, outcome: RunOutcome): Promise<Run | null> {
-    const [row] = await tx.query<Pick<Run, 'status' | 'fence' | 'final_content'>>(
-      'SELECT status, fence, final_content FROM runs WHERE id = $1 FOR UPDATE',
-      [this.run.id],
-    );
-    if (row?.fence === this.run.fence && row.status === 'running') return this.run;
-    const ours = row !== undefined && hasEnded(row) && row.fence === this.run.fence && row.status === outcome.status;
-    if (ours && row.final_content === outcome.content) return null;
-    throw new RunStop('lease_lost');
   }
 }

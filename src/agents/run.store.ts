@@ -5,6 +5,7 @@ import type { NewEvent } from '../mailbox';
 import { Database, type Sql, type Transaction } from '../persistence';
 import type { HistoryMessage } from './agent';
 import { ActiveRuns } from './active-runs';
+import { ENDINGS, may, moves } from './run-states';
 import { hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
 
 const EARLIER_ACTIVE = `SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal`;
@@ -89,10 +90,11 @@ export class RunStore {
     const error = outcome.status === 'failed' ? JSON.stringify(outcome.error) : null;
     const usage = outcome.status === 'completed' && outcome.usage ? JSON.stringify(outcome.usage) : null;
     const [ended] = await tx.query<{ duration_ms: number }>(
-      `UPDATE runs SET status = $2, error = $3, usage = $4, final_content = $5, worker_id = NULL, finished_at = now()
-       WHERE id = $1 AND finished_at IS NULL
+      `UPDATE runs SET ${moves(ENDINGS[outcome.status])}, error = $2, usage = $3, final_content = $4, worker_id = NULL, next_attempt_at = NULL,
+         finished_at = now()
+       WHERE id = $1 AND ${may(ENDINGS[outcome.status])}
        RETURNING greatest(0, extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::bigint AS duration_ms`,
-      [run.id, outcome.status, error, usage, outcome.content],
+      [run.id, error, usage, outcome.content],
     );
     if (ended === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
     await tx.query('DELETE FROM run_text WHERE run_id = $1', [run.id]);
@@ -117,7 +119,7 @@ export class RunStore {
        FROM runs r WHERE ${where} ORDER BY ordinal`,
       values,
     );
-    return rows.map((row) => viewOf(row, this.active.text(row.id, row.fence)));
+    return rows.map((row) => viewOf(row, this.active.text(row)));
   }
 }
 

@@ -1,5 +1,13 @@
 import { TERMINAL_STATUSES, type ErrorBody, type RunStatus, type RunView, type Usage } from '@clarion/protocol';
 
+/** Why an attempt of a run was not its last one. */
+export interface AttemptFailure {
+  readonly attempt: number;
+  readonly agent: string;
+  readonly reason: string;
+  readonly support_code: string;
+}
+
 /** A row of `runs`. */
 export interface Run {
   readonly id: string;
@@ -16,6 +24,7 @@ export interface Run {
   readonly fence: number;
   readonly writes: number;
   readonly error: ErrorBody | null;
+  readonly failures: readonly AttemptFailure[];
   readonly final_content: string | null;
   readonly created_at: Date;
   readonly started_at: Date | null;
@@ -23,7 +32,7 @@ export interface Run {
 }
 
 export const RUN_COLUMNS = `id, ordinal, user_id, thread_id, message_id, agent, status, attempt, max_attempts, dispatch, worker_id, fence, writes,
-  error, final_content, created_at, started_at, finished_at`;
+  error, failures, final_content, created_at, started_at, finished_at`;
 
 /** How a run ends; each becomes exactly one terminal event. */
 export type RunOutcome =

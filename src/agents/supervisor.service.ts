@@ -46,7 +46,7 @@ export class Supervisor {
     await within(graceMs, this.active.whenIdle());
     this.active.shutDown();
     await within(HANDOVER_MS, this.active.whenIdle());
-    await within(HANDOVER_MS, this.dispatcher.settled());
+    await within(HANDOVER_MS, this.dispatcher.close());
     await this.checkpoints.stop();
     await this.workers.stop();
   }

@@ -34,7 +34,7 @@ export function bodyOfRecord(record: FailureRecord, options: BodyOptions = {}): 
     thread_id: record.thread_id,
     help_url: `/errors/${record.reason}`,
     user_notification: {
-      ...userText(record.reason, options.locale ?? record.locale),
+      ...userText(record.reason, options.locale ?? record.locale, record.details),
       severity: severityForUser(record.severity),
       support_code: record.support_code,
     },

@@ -220,8 +220,9 @@ describe('the engine', () => {
     });
 
     it('shows a failed tool, and fails by it', async () => {
-      const { run_id } = await engine.drill('ann', 'm1', { tools: 1, fail: { kind: 'tool' } });
-      const end = await engine.ended('ann', run_id);
+      const once = await another({ RUN_MAX_ATTEMPTS: '1' });
+      const { run_id } = await once.drill('ann', 'm1', { tools: 1, fail: { kind: 'tool' } });
+      const end = await once.ended('ann', run_id);
       expect(end).toMatchObject({ type: 'agent_failed', data: { error: { code: 1008, reason: 'AGENT_TOOL_FAILED' } } });
       const failed = (await engine.events('ann')).filter(
         ({ type, data }) => type === 'tool_completed' && !(data as { ok: boolean }).ok,

@@ -55,6 +55,7 @@ export class ClarionApp {
       AUTH_JWT_ISSUER: ISSUER,
       AUTH_JWT_AUDIENCE: AUDIENCE,
       DRILL_AGENT: '1',
+      RUN_RETRY_MAX_DELAY_MS: '20',
       LOG_LEVEL: 'debug',
       MESSAGES_PER_MINUTE: '100000',
       ...options.env,

@@ -50,7 +50,14 @@ export class ClarionProcess {
     this.child = spawn(program, args, {
       ...options.account,
       cwd: options.command ? (options.cwd ?? ROOT) : dataDir,
-      env: { ...inherited, DATA_DIR: dataDir, PORT: String(port), LOG_FORMAT: 'json', ...options.env },
+      env: {
+        ...inherited,
+        DATA_DIR: dataDir,
+        PORT: String(port),
+        LOG_FORMAT: 'json',
+        RUN_RETRY_MAX_DELAY_MS: '50',
+        ...options.env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: options.group ?? false,
     });

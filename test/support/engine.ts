@@ -73,6 +73,7 @@ export class Engine {
       DRILL_AGENT: '1',
       DATA_DIR: `/tmp/clarion-engine-${process.pid}`,
       LOG_LEVEL: 'silent',
+      RUN_RETRY_MAX_DELAY_MS: '20',
       ...options.env,
     });
     const queue = new DirectRunQueue();

@@ -16,6 +16,27 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     retryAfterMs: 1_000,
     publicDetails: ['agent', 'clock', 'timeout_ms'],
   },
+  AGENT_FIRST_OUTPUT_TIMEOUT: {
+    severity: 'error',
+    http: 504,
+    message: 'The agent produced nothing in time',
+    retryAfterMs: 1_000,
+    publicDetails: ['agent', 'clock', 'timeout_ms'],
+  },
+  AGENT_STALLED: {
+    severity: 'error',
+    http: 504,
+    message: 'The agent produced nothing more for too long',
+    retryAfterMs: 1_000,
+    publicDetails: ['agent', 'clock', 'timeout_ms'],
+  },
+  TOOL_TIMEOUT: {
+    severity: 'error',
+    http: 504,
+    message: 'A tool of the agent exceeded its time limit',
+    retryAfterMs: 1_000,
+    publicDetails: ['agent', 'tool', 'timeout_ms'],
+  },
   AGENT_TOOL_FAILED: {
     severity: 'error',
     http: 502,

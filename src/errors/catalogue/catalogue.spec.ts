@@ -30,7 +30,18 @@ describe('the texts for users', () => {
   it.each([undefined, null, '', 'en', 'en-GB', 'xx', 'xx-Latn-XX', '*', '__proto__', 'constructor'])(
     'are English for %p while there is no other language',
     (locale) => {
-      expect(userText('RATE_LIMITED', locale)).toBe(EN.RATE_LIMITED);
+      expect(userText('RATE_LIMITED', locale)).toEqual(EN.RATE_LIMITED);
     },
   );
+
+  it.each([
+    [{ timeout_ms: 500 }, '0.5 seconds'],
+    [{ timeout_ms: 1_000 }, '1 second'],
+    [{ timeout_ms: 90_000 }, '90 seconds'],
+    [{ timeout_ms: 120_000 }, '2 minutes'],
+    [{ timeout_ms: 3_600_000 }, '1 hour'],
+    [{}, 'for some time'],
+  ])('name what they know of an occurrence: %j', (details, words) => {
+    expect(userText('AGENT_STALLED', 'en', details).user_friendly_message).toContain(words);
+  });
 });

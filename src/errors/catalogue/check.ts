@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { ALL_REASONS, CATALOGUE, isReason, type Reason } from './index';
 import { PAGES, readPage } from './pages';
-import { LANGUAGES } from './texts';
+import { LANGUAGES, userText } from './texts';
 
 const SECTIONS = ['## What it means', '## Why it happens', '## What to do'];
 const PLACEHOLDER = /\b(?:TODO|TBD|FIXME|XXX|lorem)\b|\{\w*\}|…|\.\.\.|<\w+>/i;
@@ -36,7 +36,7 @@ function pageProblems(reason: Reason, page: string): string[] {
 }
 
 function textProblems(reason: Reason, language: string): string[] {
-  return Object.entries<string>({ ...LANGUAGES[language]?.[reason] })
+  return Object.entries<string>({ ...userText(reason, language) })
     .filter(([, text]) => text.trim() === '' || PLACEHOLDER.test(text))
     .map(([field, text]) => `${reason}: its ${field} (${language}) is empty or a placeholder: "${text}"`);
 }

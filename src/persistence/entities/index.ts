@@ -4,5 +4,5 @@ export { MessageEntity, ThreadEntity } from './conversation.entities';
 export { DatabaseIdentityEntity } from './database-identity.entity';
 export { FailureRecordEntity } from './failure-record.entity';
 export { MailboxEntity, MailboxEventEntity, MailboxPositionEntity } from './mailbox.entities';
-export { RunEntity, RunTextEntity, WorkerEntity } from './run.entities';
+export { RunEntity, RunStepEntity, RunTextEntity, WorkerEntity } from './run.entities';
 export { FailureStatisticEntity, HealthSampleEntity } from './statistics.entities';

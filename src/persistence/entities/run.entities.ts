@@ -26,6 +26,12 @@ export class RunEntity {
   @Column({ type: 'timestamptz', name: 'dispatched_at', precision: 3, nullable: true }) dispatchedAt!: Date | null;
   /** Since when nobody advances it: its acceptance, or the loss of its last worker. */
   @Column({ type: 'timestamptz', name: 'waiting_since', precision: 3, default: NOW }) waitingSince!: Date;
+  /** When the attempt that was begun by a retry is due; null for any other. */
+  @Column({ type: 'timestamptz', name: 'next_attempt_at', precision: 3, nullable: true }) nextAttemptAt!: Date | null;
+  /** The user was told that no worker takes it. */
+  @Column('bool', { name: 'delay_told', default: false }) delayTold!: boolean;
+  /** Failures of attempts that were followed by another one, in their order. */
+  @Column('jsonb', { default: [] }) failures!: object[];
   @Column('uuid', { name: 'worker_id', nullable: true }) workerId!: string | null;
   /** Fencing token: grows with every lease; a write with an older one matches no row. */
   @Column('int', { default: 0 }) fence!: number;
@@ -48,6 +54,23 @@ export class RunTextEntity {
   @PrimaryColumn('int') attempt!: number;
   @PrimaryColumn('int') index!: number;
   @Column('text') text!: string;
+}
+
+/** A step of a run, by what its agent calls it: what has completed is not done again. */
+@Entity('run_steps')
+@Check('run_steps_state', `"state" IN ('started', 'completed')`)
+export class RunStepEntity {
+  @PrimaryColumn('uuid', { name: 'run_id' }) runId!: string;
+  @PrimaryColumn('text') key!: string;
+  /** The attempt that has begun it last. */
+  @Column('int') attempt!: number;
+  @Column('text') state!: string;
+  /** JSON text: unlike jsonb it takes any string. */
+  @Column('text', { nullable: true }) result!: string | null;
+  /** Length of the answer when it completed, in UTF-16 code units. */
+  @Column('int', { name: 'text_length', nullable: true }) textLength!: number | null;
+  @Column({ type: 'timestamptz', name: 'started_at', precision: 3, default: NOW }) startedAt!: Date;
+  @Column({ type: 'timestamptz', name: 'finished_at', precision: 3, nullable: true }) finishedAt!: Date | null;
 }
 
 /** A process that advances runs, and its last sign of life by the database's clock. */

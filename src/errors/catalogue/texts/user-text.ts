@@ -10,5 +10,11 @@ export interface UserText {
   readonly action_required: string;
 }
 
+/** The public details of an occurrence; empty where the reason itself is explained. */
+export type TextDetails = Readonly<Record<string, unknown>>;
+
+/** A user's text, or what it says of one occurrence. */
+export type UserTextSource = { readonly [K in keyof UserText]: string | ((details: TextDetails) => string) };
+
 /** All texts of one language: a missing reason does not compile. */
-export type UserTexts = Readonly<Record<Reason, UserText>>;
+export type UserTexts = Readonly<Record<Reason, UserTextSource>>;

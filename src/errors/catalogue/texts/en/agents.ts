@@ -1,10 +1,76 @@
-import type { UserText } from '../user-text';
+import { lasting } from '../lasting';
+import type { UserTextSource } from '../user-text';
 
 /** 1006 and 1008: agents, and the providers that they ask. */
 export const AGENTS = {
+  AGENT_FAILED: {
+    message: 'The assistant ran into a problem',
+    user_friendly_message: 'Something went wrong while your answer was being written.',
+    action_required: 'Ask for the answer again',
+  },
+  AGENT_TIMEOUT: {
+    message: 'The assistant took too long',
+    user_friendly_message: ({ timeout_ms }) =>
+      `Your answer was not finished within ${lasting(timeout_ms) ?? 'the time that is allowed'}, so it was stopped.`,
+    action_required: 'Ask again, or ask for something smaller',
+  },
+  AGENT_FIRST_OUTPUT_TIMEOUT: {
+    message: 'The assistant does not begin',
+    user_friendly_message: ({ timeout_ms }) =>
+      `We waited ${lasting(timeout_ms) ?? 'for some time'}, and your answer did not begin.`,
+    action_required: 'Ask for the answer again',
+  },
+  AGENT_STALLED: {
+    message: 'The assistant fell silent',
+    user_friendly_message: ({ timeout_ms }) =>
+      `Your answer stopped in the middle. We waited ${lasting(timeout_ms) ?? 'for some time'} for it to go on.`,
+    action_required: 'Ask for the answer again',
+  },
+  TOOL_TIMEOUT: {
+    message: 'A tool of the assistant took too long',
+    user_friendly_message: ({ timeout_ms }) =>
+      `The assistant waited ${lasting(timeout_ms) ?? 'for some time'} for a tool that did not answer.`,
+    action_required: 'Ask for the answer again',
+  },
+  AGENT_TOOL_FAILED: {
+    message: 'A tool of the assistant failed',
+    user_friendly_message: 'The assistant needed a tool for your answer, and the tool did not work.',
+    action_required: 'Ask for the answer again',
+  },
+  AGENT_PROVIDER_FAILED: {
+    message: 'The assistant is not reachable',
+    user_friendly_message: 'The service that writes the answers gave an error.',
+    action_required: 'Wait a moment, then ask for the answer again',
+  },
+  WORKER_LOST: {
+    message: 'Your answer begins again',
+    user_friendly_message: 'The process that wrote your answer stopped; another one has taken over.',
+    action_required: 'Nothing to do; the answer continues',
+  },
+  RUN_ATTEMPTS_EXHAUSTED: {
+    message: 'Your answer could not be finished',
+    user_friendly_message: 'We tried several times to write your answer, and each time it broke off.',
+    action_required: 'Ask in other words; if it stays, tell support the code below',
+  },
+  RUN_QUEUE_TIMEOUT: {
+    message: 'Nobody was free to answer',
+    user_friendly_message: ({ timeout_ms }) =>
+      `Your message waited ${lasting(timeout_ms) ?? 'for too long'} and was given up. It is kept, but it was not answered.`,
+    action_required: 'Try again in a few minutes',
+  },
+  AGENT_OUTPUT_INVALID: {
+    message: 'The assistant gave an unusable answer',
+    user_friendly_message: 'What the assistant produced cannot be shown.',
+    action_required: 'Ask in other words',
+  },
+  DRILL_REQUEST_INVALID: {
+    message: 'The drill assistant does not understand this',
+    user_friendly_message: 'The drill assistant is for tests and understands only its own commands.',
+    action_required: 'Choose another assistant, or see its documentation',
+  },
   PROVIDER_CIRCUIT_OPEN: {
     message: 'The assistant is having trouble',
     user_friendly_message: 'The service that writes the answers has failed several times, so we give it a short rest.',
     action_required: 'Wait a moment, then ask for the answer again',
   },
-} as const satisfies Readonly<Record<string, UserText>>;
+} as const satisfies Readonly<Record<string, UserTextSource>>;

@@ -112,51 +112,6 @@ export const SERVICE = {
     user_friendly_message: 'Something we did in the background for you did not succeed.',
     action_required: 'Wait a moment; if nothing happens, tell support the code below',
   },
-  AGENT_FAILED: {
-    message: 'The assistant ran into a problem',
-    user_friendly_message: 'Something went wrong while your answer was being written.',
-    action_required: 'Ask for the answer again',
-  },
-  AGENT_TIMEOUT: {
-    message: 'The assistant took too long',
-    user_friendly_message: 'Your answer took longer than is allowed, so it was stopped.',
-    action_required: 'Ask again, or ask for something smaller',
-  },
-  AGENT_TOOL_FAILED: {
-    message: 'A tool of the assistant failed',
-    user_friendly_message: 'The assistant needed a tool for your answer, and the tool did not work.',
-    action_required: 'Ask for the answer again',
-  },
-  AGENT_PROVIDER_FAILED: {
-    message: 'The assistant is not reachable',
-    user_friendly_message: 'The service that writes the answers gave an error.',
-    action_required: 'Wait a moment, then ask for the answer again',
-  },
-  WORKER_LOST: {
-    message: 'Your answer begins again',
-    user_friendly_message: 'The process that wrote your answer stopped; another one has taken over.',
-    action_required: 'Nothing to do; the answer continues',
-  },
-  RUN_ATTEMPTS_EXHAUSTED: {
-    message: 'Your answer could not be finished',
-    user_friendly_message: 'We tried several times to write your answer, and each time it broke off.',
-    action_required: 'Ask in other words; if it stays, tell support the code below',
-  },
-  RUN_QUEUE_TIMEOUT: {
-    message: 'Nobody was free to answer',
-    user_friendly_message: 'Your message waited for too long and was given up. It is kept, but it was not answered.',
-    action_required: 'Try again in a few minutes',
-  },
-  AGENT_OUTPUT_INVALID: {
-    message: 'The assistant gave an unusable answer',
-    user_friendly_message: 'What the assistant produced cannot be shown.',
-    action_required: 'Ask in other words',
-  },
-  DRILL_REQUEST_INVALID: {
-    message: 'The drill assistant does not understand this',
-    user_friendly_message: 'The drill assistant is for tests and understands only its own commands.',
-    action_required: 'Choose another assistant, or see its documentation',
-  },
   EVENT_DELIVERY_FAILED: {
     message: 'Updates did not reach you',
     user_friendly_message:

@@ -1,0 +1,82 @@
+import { ComponentError, type ReasonOf } from '../errors';
+
+/** The time limits of one attempt, in milliseconds. */
+export interface ClockLimits {
+  /** The attempt as a whole. */
+  readonly totalMs: number;
+  /** Until its first output: text or any event. */
+  readonly firstOutputMs: number;
+  /** Between two outputs. */
+  readonly betweenOutputsMs: number;
+  /** One call of a tool, or one step. */
+  readonly toolMs: number;
+}
+
+type ClockReason = Extract<
+  ReasonOf<'AgentSupervisor'>,
+  'AGENT_TIMEOUT' | 'AGENT_FIRST_OUTPUT_TIMEOUT' | 'AGENT_STALLED'
+>;
+
+/**
+ * The clocks of one attempt. They run while the agent is waited for: not while what it yielded is being stored, and that of the next output
+ * not while a tool or a step runs, which has a clock of its own. The one that fires first aborts the attempt with its own reason.
+ */
+export class RunClocks {
+  private readonly total: NodeJS.Timeout;
+  private output: NodeJS.Timeout | undefined;
+  private first = true;
+  private awaiting = false;
+  private running = 0;
+
+  constructor(
+    private readonly agent: string,
+    private readonly limits: ClockLimits,
+    private readonly controller: AbortController,
+  ) {
+    this.total = this.set('AGENT_TIMEOUT', 'total', limits.totalMs);
+  }
+
+  /** What `work` gives: the agent's next output. */
+  async untilOutput<T>(work: () => Promise<T>): Promise<T> {
+    this.awaiting = true;
+    this.arm();
+    try {
+      return await work();
+    } finally {
+      this.awaiting = false;
+      this.first = false;
+      clearTimeout(this.output);
+    }
+  }
+
+  /** What `work` gives: a tool or a step, during which no output is due. */
+  async whileRunning<T>(work: () => Promise<T>): Promise<T> {
+    this.running += 1;
+    clearTimeout(this.output);
+    try {
+      return await work();
+    } finally {
+      this.running -= 1;
+      if (this.awaiting) this.arm();
+    }
+  }
+
+  stop(): void {
+    this.awaiting = false;
+    clearTimeout(this.total);
+    clearTimeout(this.output);
+  }
+
+  private arm(): void {
+    clearTimeout(this.output);
+    if (this.running > 0) return;
+    this.output = this.first
+      ? this.set('AGENT_FIRST_OUTPUT_TIMEOUT', 'first_output', this.limits.firstOutputMs)
+      : this.set('AGENT_STALLED', 'between_outputs', this.limits.betweenOutputsMs);
+  }
+
+  private set(reason: ClockReason, clock: string, timeoutMs: number): NodeJS.Timeout {
+    const details = { agent: this.agent, clock, timeout_ms: timeoutMs };
+    return setTimeout(() => this.controller.abort(ComponentError.agentSupervisor(reason, { details })), timeoutMs);
+  }
+}
