@@ -12,5 +12,6 @@ export { FailureLookup } from './failure-lookup';
 export { FailureRecordStore, type FailureFilter, type FailureRecord } from './failure-record';
 export { FailureReporter, type Failure, type FailureContext } from './failure-reporter';
 export { ErrorsHttpModule } from './http/errors-http.module';
+export { escapeHtml, htmlPage, PAGE_HEADERS } from './http/html-page';
 export { PeriodicLoop } from './periodic-loop';
 export { within } from './within';

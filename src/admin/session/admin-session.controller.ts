@@ -3,11 +3,11 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { bearerToken, type Principal } from '../../auth';
 import { AppConfig } from '../../config';
-import { ComponentError, FailureReporter } from '../../errors';
+import { ComponentError, FailureReporter, PAGE_HEADERS } from '../../errors';
 import { AdminAccess } from './admin-access';
 import { refuseCrossSite } from './cross-site';
 import { clearCookieToken, MAX_COOKIE_TOKEN_CHARS, needsSecureCookie, setCookieToken } from './session-cookie';
-import { SIGN_IN_HEADERS, signInPage } from './sign-in-page';
+import { signInPage } from './sign-in-page';
 
 const HOME = '/admin/queues';
 
@@ -26,7 +26,7 @@ export class AdminSessionController {
   @Get()
   @Header('Cache-Control', 'no-store')
   form(@Res() response: Response): void {
-    response.set(SIGN_IN_HEADERS).send(signInPage());
+    response.set(PAGE_HEADERS).send(signInPage());
   }
 
   /**
@@ -47,7 +47,7 @@ export class AdminSessionController {
       const failure = await this.reporter.report(error, { operation: 'admin.sign_in', source: request.ip });
       if (!fromForm) throw error;
       const { httpStatus } = failure.cause.definition;
-      response.status(httpStatus).set(SIGN_IN_HEADERS).send(signInPage(failure.error.user_notification));
+      response.status(httpStatus).set(PAGE_HEADERS).send(signInPage(failure.error.user_notification));
     }
   }
 

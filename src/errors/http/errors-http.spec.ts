@@ -124,6 +124,20 @@ describe('the catalogue over HTTP', () => {
     expect(shown.page).toContain('## What to do');
   });
 
+  it('is pages for a browser, without scripts, with everything that others get as JSON', async () => {
+    const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+    const list = await fetch(`${url}/errors`, { headers: { accept } });
+    expect(list.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(list.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(list.headers.get('vary')).toMatch(/Accept\b.*Accept-Language/);
+    expect(await list.text()).toContain('<a href="/errors/DATABASE_UNAVAILABLE">');
+    const page = await (await fetch(`${url}/errors/DATABASE_UNAVAILABLE`, { headers: { accept } })).text();
+    expect(page).toContain('<h1>DATABASE_UNAVAILABLE</h1>');
+    expect(page).toContain('We could not save your message');
+    expect(page).toMatch(/<h2>What to do<\/h2>\s*<ul>/);
+    expect(page).not.toContain('<script');
+  });
+
   it.each(['NOT_A_REASON', '..%2F..%2Fpackage', '__proto__'])('answers 404 for %s', async (name) => {
     const response = await fetch(`${url}/errors/${name}`);
     expect(response.status).toBe(404);
