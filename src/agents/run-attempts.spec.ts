@@ -76,9 +76,9 @@ describe('an attempt', () => {
 
   const firstDelta = () =>
     new Promise<void>((resolve) => {
-      const unsubscribe = engine.app.get(UserBus).subscribe('ann', (signal) => {
+      const subscription = engine.app.get(UserBus).subscribe('ann', (signal) => {
         if (signal.kind !== 'delta') return;
-        unsubscribe();
+        subscription.end();
         resolve();
       });
     });

@@ -45,12 +45,12 @@ export class BridgeIndicator extends HealthIndicator {
   /** Resolves when a signal has made its way over the bus. */
   private async published(): Promise<void> {
     const arrived = Promise.withResolvers<void>();
-    const unsubscribe = this.bus.subscribe(NOBODY, () => arrived.resolve());
+    const subscription = this.bus.subscribe(NOBODY, () => arrived.resolve());
     try {
       this.bus.publish(NOBODY, { kind: 'events', events: [] });
       await arrived.promise;
     } finally {
-      unsubscribe();
+      subscription.end();
     }
   }
 }

@@ -27,6 +27,7 @@ export class Connection {
   private readonly backlog: Backlog;
   private retry: NodeJS.Timeout | undefined;
   private failing = false;
+  private erased = false;
   /** What had been sent when the ping under way was sent: an answer to it proves that this was received. */
   private sentAtPing = 0;
   private confirmed: number;
@@ -90,8 +91,10 @@ export class Connection {
     return { cursor: formatCursor(epoch, this.confirmed) };
   }
 
-  /** Makes good a signal that was lost. Where the log is not the one that this client reads, it has to come back and be told. */
-  compare({ epoch, head }: { epoch: string; head: number }): void {
+  /** Makes good a signal that was lost. Where the log is not the one that this client reads, it has to come back and be told; null: it is gone, with its user. */
+  compare(state: { epoch: string; head: number } | null): void {
+    if (state === null) return void this.endErased();
+    const { epoch, head } = state;
     if (epoch === this.admission.resume.state.epoch) this.delivery.reach(head);
     else void this.abort(ComponentError.webSocketBridge('MAILBOX_UNAVAILABLE'), 'connection.epoch');
   }
@@ -177,6 +180,8 @@ export class Connection {
 
   /** The report names nobody: there is nobody any more. */
   private async endErased(): Promise<void> {
+    if (this.erased) return;
+    this.erased = true;
     this.delivery.close();
     const { locale } = this.admission.options;
     const error = ComponentError.authentication('USER_ERASED');

@@ -75,8 +75,10 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
   private async compareWithLog(): Promise<void> {
     if (this.all.size === 0 || !this.database.ready) return;
     const byUser = Map.groupBy(this.all, ({ userId }) => userId);
-    for (const { user_id, ...state } of await this.stores.mailbox.heads([...byUser.keys()])) {
-      for (const connection of byUser.get(user_id) ?? []) connection.compare(state);
+    const heads = await this.stores.mailbox.heads([...byUser.keys()]);
+    const states = new Map(heads.map((head) => [head.user_id, head]));
+    for (const [userId, connections] of byUser) {
+      for (const connection of connections) connection.compare(states.get(userId) ?? null);
     }
   }
 

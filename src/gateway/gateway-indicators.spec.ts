@@ -2,7 +2,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { loadConfig } from '../config';
 import { CATALOGUE, classify, type Failure, type FailureContext, FailureReporter, type Reason } from '../errors';
 import { FailureMetrics } from '../errors/failure-metrics';
-import { MailboxStore, UserBus } from '../mailbox';
+import { MailboxStore, UserBus, type UserSubscription } from '../mailbox';
 import { InProcessBus } from '../mailbox/in-process-bus';
 import { Database } from '../persistence';
 import { MetricsRegistry } from '../telemetry';
@@ -153,8 +153,8 @@ describe('the health of the bridge', () => {
     const ended: boolean[] = [];
     const subscribe = bus.subscribe.bind(bus);
     jest.spyOn(bus, 'subscribe').mockImplementation((user, listener) => {
-      const end = subscribe(user, listener);
-      return () => ended.push(true) && end();
+      const { ready, end } = subscribe(user, listener);
+      return { ready, end: () => ended.push(true) && end() };
     });
     await new BridgeIndicator(bus, new MailboxStore(database, bus), connections, registry).check();
     expect(ended).toEqual([true]);
@@ -174,8 +174,8 @@ describe('the health of the bridge', () => {
   it('waits for a signal that does not arrive, and says what that means', async () => {
     class DeafBus extends UserBus {
       override publish(): void {}
-      override subscribe(): () => void {
-        return () => undefined;
+      override subscribe(): UserSubscription {
+        return { ready: Promise.resolve(), end: () => undefined };
       }
     }
     const bus = new DeafBus();

@@ -44,8 +44,12 @@ export class HandshakeService {
         return parsed;
       });
       const inbox = new Inbox();
-      releases.push(this.bus.subscribe(principal.user_id, (message) => inbox.accept(message)));
-      const { resume, runs } = await clock.run('mailbox', () => this.mailbox.read(principal.user_id, handshake));
+      const subscription = this.bus.subscribe(principal.user_id, (message) => inbox.accept(message));
+      releases.push(() => subscription.end());
+      const { resume, runs } = await clock.run('mailbox', async () => {
+        await subscription.ready;
+        return this.mailbox.read(principal.user_id, handshake);
+      });
       return await clock.run('join', () => {
         assertOpen(socket, signal);
         return { principal, options: optionsOf(socket, handshake), resume, runs, inbox, release };

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { FailureReporter } from '../errors';
-import { UserBus, type UserSignal, type UserSignalListener } from './user-bus';
+import { UserBus, type UserSignal, type UserSignalListener, type UserSubscription } from './user-bus';
 
-/** The bus of a deployment of one process. */
+/** The bus of a deployment of one process, and the part of any bus that is within this process. */
 @Injectable()
 export class InProcessBus extends UserBus {
   private readonly listeners = new Map<string, Set<UserSignalListener>>();
@@ -21,12 +21,22 @@ export class InProcessBus extends UserBus {
     }
   }
 
-  override subscribe(userId: string, listener: UserSignalListener): () => void {
+  override subscribe(userId: string, listener: UserSignalListener): UserSubscription {
     const listeners = this.listeners.get(userId) ?? new Set();
     this.listeners.set(userId, listeners.add(listener));
-    return () => {
+    const end = (): void => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.listeners.get(userId) === listeners) this.listeners.delete(userId);
     };
+    return { ready: Promise.resolve(), end };
+  }
+
+  /** Everybody who has a listener. */
+  get users(): string[] {
+    return [...this.listeners.keys()];
+  }
+
+  hears(userId: string): boolean {
+    return this.listeners.has(userId);
   }
 }

@@ -4,4 +4,4 @@ export { MailboxNotifications } from './mailbox-notifications';
 export { MailboxStore, type MailboxState } from './mailbox.store';
 export type { NewEvent } from './new-event';
 export { PositionsStore, type ResumePoint } from './positions.store';
-export { UserBus, type UserSignal } from './user-bus';
+export { UserBus, type UserSignal, type UserSubscription } from './user-bus';

@@ -1,4 +1,6 @@
 import { Global, Module } from '@nestjs/common';
+import { FailureReporter } from '../errors';
+import { RedisConnections } from '../redis';
 import { EpochsStore } from './epochs.store';
 import { InProcessBus } from './in-process-bus';
 import { MailboxEpochs } from './mailbox-epochs.task';
@@ -6,6 +8,7 @@ import { MailboxNotifications } from './mailbox-notifications';
 import { MailboxRetention } from './mailbox-retention.task';
 import { MailboxStore } from './mailbox.store';
 import { PositionsStore } from './positions.store';
+import { RedisBus } from './redis-bus';
 import { RetentionStore } from './retention.store';
 import { UserBus } from './user-bus';
 
@@ -20,7 +23,14 @@ import { UserBus } from './user-bus';
     EpochsStore,
     MailboxEpochs,
     MailboxRetention,
-    { provide: UserBus, useClass: InProcessBus },
+    {
+      provide: UserBus,
+      useFactory: (redis: RedisConnections, reporter: FailureReporter): UserBus => {
+        const local = new InProcessBus(reporter);
+        return redis.configured ? new RedisBus(local, redis, reporter) : local;
+      },
+      inject: [RedisConnections, FailureReporter],
+    },
   ],
   exports: [MailboxStore, PositionsStore, MailboxNotifications, UserBus],
 })

@@ -3,7 +3,7 @@ import type { DurableEvent } from '@clarion/protocol';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Database } from '../persistence';
 import { MailboxStore, PositionsStore, type NewEvent, type UserSignal } from '.';
-import { UserBus } from './user-bus';
+import { UserBus, type UserSubscription } from './user-bus';
 
 const OPTIONS = { poolSize: 8, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
 
@@ -15,8 +15,8 @@ class Recorder extends UserBus {
     if (signal.kind === 'events') this.told.set(userId, [...(this.told.get(userId) ?? []), signal.events]);
   }
 
-  override subscribe(): () => void {
-    return () => undefined;
+  override subscribe(): UserSubscription {
+    return { ready: Promise.resolve(), end: () => undefined };
   }
 }
 

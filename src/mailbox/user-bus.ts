@@ -11,10 +11,15 @@ export type UserSignal =
 
 export type UserSignalListener = (signal: UserSignal) => void;
 
+export interface UserSubscription {
+  /** Resolves when what is published anywhere reaches the listener, or cannot for now: then a `doubt` follows. Takes a moment at most. */
+  readonly ready: Promise<void>;
+  end(): void;
+}
+
 /** The live channel of every user, between whoever writes and the sockets. Signals may be lost, never reordered within one writer. */
 export abstract class UserBus {
   /** Never throws; a failing listener harms neither the writer nor another listener. */
   abstract publish(userId: string, signal: UserSignal): void;
-  /** Gives the function that ends the subscription. */
-  abstract subscribe(userId: string, listener: UserSignalListener): () => void;
+  abstract subscribe(userId: string, listener: UserSignalListener): UserSubscription;
 }

@@ -19,6 +19,7 @@ import { ConfigModule, loadConfig } from '../../src/config';
 import { ErrorsModule, FailureRecordStore } from '../../src/errors';
 import { MailboxModule, MailboxNotifications, MailboxStore, UserBus } from '../../src/mailbox';
 import { Database, NotificationSink, PersistenceModule, PostgresFailureRecordStore } from '../../src/persistence';
+import { RedisModule } from '../../src/redis';
 import { TelemetryModule } from '../../src/telemetry';
 
 /** A queue in memory: hands every wake-up to the executor of its process at once. Tests break it on purpose. */
@@ -99,6 +100,7 @@ export class Engine {
         TelemetryModule.forRoot(pino({ level: 'silent' })),
         ErrorsModule,
         PersistenceModule,
+        RedisModule,
         MailboxModule,
         AgentsModule,
         Wiring,
@@ -143,12 +145,12 @@ export class Engine {
       const end = events.find((event) => event.run_id === runId && TERMINAL_EVENTS.has(event.type));
       if (end) found.resolve(end);
     };
-    const unsubscribe = this.app
+    const subscription = this.app
       .get(UserBus)
       .subscribe(user, (signal) => signal.kind === 'events' && look(signal.events));
     look(await this.events(user));
     const end = await found.promise;
-    unsubscribe();
+    subscription.end();
     return end;
   }
 
