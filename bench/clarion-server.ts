@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   await persistence.open((error) => {
     throw error;
   });
-  await app.get(QueueHost).open(persistence.connectionUrl, {});
+  await app.get(QueueHost).open({});
   process.send?.('ready');
 }
 

@@ -21,6 +21,7 @@ import {
   PersistenceModule,
   PostgresFailureRecordStore,
 } from '../persistence';
+import { PostgresQueues } from '../queues/postgres-queues';
 import { createHost, until } from '../queues/queues.fixture';
 import { TaskQueue } from '../tasks';
 import { createLogger, TelemetryModule } from '../telemetry';
@@ -32,7 +33,7 @@ let dataDir: string;
 let app: NestExpressApplication;
 let url: string;
 let tokens: { admin: string; user: string };
-const queues = createHost();
+const queues = createHost(new PostgresQueues({ url: () => proxy.through(postgres.url), migrate: true }));
 
 beforeAll(async () => {
   [postgres, dataDir] = await Promise.all([createTestDatabase(), mkdtemp(join(tmpdir(), 'clarion-admin-'))]);
@@ -71,7 +72,7 @@ beforeAll(async () => {
   await app.get(PersistenceLifecycle).open((error) => {
     throw error;
   });
-  await queues.host.open(proxy.through(postgres.url), {
+  await queues.host.open({
     'agent-runs': () => Promise.reject(new TypeError('a defect')),
   });
   const issuer = app.get(DevelopmentIssuer);

@@ -9,7 +9,7 @@ import { IDLE, IS_HEAD, may, moves, RUNNABLE } from './run-states';
 import { workerIsDead, Workers } from './workers.service';
 
 /** A job that has not come to anything after this time is looked for in the queue. */
-const JOB_MISSING_AFTER_MS = 5_000;
+const JOB_MISSING_AFTER_MS = 3_000;
 const BATCH = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
@@ -49,8 +49,8 @@ export class Reconciler {
       () => this.compareWithMemory(),
       () => this.failures.failExhausted(BATCH),
       () => this.failures.failExpired(BATCH),
-      () => this.wakeUndispatched(),
       () => this.releaseLost(),
+      () => this.wakeUndispatched(),
     ];
     await allOf(steps);
   }

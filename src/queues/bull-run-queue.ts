@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { RunQueue, type RunWakeUp } from '../agents';
 import { ComponentError, within } from '../errors';
+import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
 
 const ENQUEUE_TIMEOUT_MS = 1_500;
@@ -12,12 +13,15 @@ const PENDING: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed
 /** Wake-ups as jobs of the queue `agent-runs`. */
 @Injectable()
 export class BullRunQueue extends RunQueue {
-  constructor(private readonly host: QueueHost) {
+  constructor(
+    private readonly host: QueueHost,
+    private readonly backend: QueueBackend,
+  ) {
     super();
   }
 
   override get open(): boolean {
-    return this.host.isOpen;
+    return this.host.isOpen || !this.backend.ready;
   }
 
   /** @throws ComponentError QUEUE_UNAVAILABLE, within 1.5 s */

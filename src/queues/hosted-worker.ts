@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ErrorCode, type Job, WaitingError } from 'bullmq';
 import { within } from '../errors';
 import type { Attempted } from './job-failures';
-import { BackendWorker, type HostedQueue, type QueueConnections } from './queue-backend';
+import { BackendWorker, type HostedQueue, type QueueConnections } from './bull';
 import { type QueueName, WORKER_OPTIONS } from './queue-definitions';
 import type { QueueMetrics } from './queue-metrics';
 
@@ -17,6 +17,7 @@ interface HostedWorkerOptions {
   readonly metrics: QueueMetrics;
 }
 
+const READY_TIMEOUT_MS = 5_000;
 const STUCK_AFTER_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 
@@ -42,12 +43,9 @@ export class HostedWorker {
 
   async start(): Promise<void> {
     const { queue, connections, concurrency, onTrouble } = this.options;
-    const worker = new BackendWorker(queue, (job, token) => this.process(job, token), {
-      connection: connections,
-      concurrency,
-      autorun: false,
-      ...WORKER_OPTIONS,
-    });
+    const { connection, factory } = connections;
+    const options = { connection, concurrency, autorun: false, ...WORKER_OPTIONS };
+    const worker = new BackendWorker(queue, (job, token) => this.process(job, token), options, factory);
     worker.on('error', (error) => this.onError(error));
     worker.on('lockRenewalFailed', (ids) => {
       this.unrenewed += ids.length;
@@ -55,7 +53,7 @@ export class HostedWorker {
     });
     this.worker = worker;
     // BullMQ remembers a failed first connection for ever: such a worker would never take a job.
-    await worker.waitUntilReady();
+    await within(READY_TIMEOUT_MS, worker.waitUntilReady());
     this.ended = null;
     void Promise.allSettled([worker.run()]).then(([outcome]) => {
       if (outcome.status === 'rejected') onTrouble(outcome.reason);
@@ -81,7 +79,7 @@ export class HostedWorker {
     this.taking = false;
     if (this.worker === null) return;
     const [closing] = await Promise.allSettled([within(CLOSE_TIMEOUT_MS, this.worker.close())]);
-    if (closing.status === 'rejected') await this.worker.disconnect();
+    if (closing.status === 'rejected') await Promise.allSettled([within(CLOSE_TIMEOUT_MS, this.worker.disconnect())]);
   }
 
   private async process(job: Job, token?: string): Promise<void> {

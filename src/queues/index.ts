@@ -1,6 +1,6 @@
 export { BullRunQueue } from './bull-run-queue';
 export { BullTaskQueue } from './bull-task-queue';
-export { migrateQueues } from './queue-backend';
+export { migrateQueues } from './postgres-queues';
 export { QueueHost } from './queue-host';
 export { QueuesLifecycle } from './queues-lifecycle.service';
 export { QueuesModule } from './queues.module';

@@ -58,7 +58,8 @@ export type Processors = { readonly [N in QueueName]: (data: JobData<N>, attempt
 
 /**
  * A killed worker is noticed after `lockDuration` and one `stalledInterval`. A stall never fails a job: attempts decide. The default
- * `runRetryDelay` of 15 s would delay the first job after an outage.
+ * `runRetryDelay` of 15 s would delay the first job after an outage. A worker on Redis that waits for jobs asks again after `drainDelay`
+ * seconds, which is how long a connection that died in silence stays unnoticed.
  */
 export const WORKER_OPTIONS = {
   lockDuration: 2_000,
@@ -67,6 +68,7 @@ export const WORKER_OPTIONS = {
   runRetryDelay: 500,
   // The backoff `as-asked`: a failure says itself when its job comes again.
   settings: { backoffStrategy: (_attempts, _type, error) => askedDelay(error) },
+  drainDelay: 2,
 } satisfies Partial<WorkerOptions>;
 
 const UNASKED_MS = 1_000;

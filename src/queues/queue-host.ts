@@ -4,7 +4,8 @@ import { AppConfig } from '../config';
 import { ComponentError, within } from '../errors';
 import { HostedWorker } from './hosted-worker';
 import { JobFailures } from './job-failures';
-import { assertQueueSchema, connectQueues, HostedQueue, migrateQueues, type QueueConnections } from './queue-backend';
+import { HostedQueue, type QueueConnections } from './bull';
+import { QueueBackend } from './queue-backend';
 import { type Processors, QUEUE_NAMES, type QueueName, QUEUES } from './queue-definitions';
 import { QueueMetrics } from './queue-metrics';
 
@@ -14,6 +15,7 @@ interface Opened {
   readonly workers: Map<QueueName, HostedWorker>;
 }
 
+const READY_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** The queues and workers of this process, on connections of their own. */
@@ -22,9 +24,11 @@ export class QueueHost {
   private opened: Opened | null = null;
   /** The first error since the last check that concerns no single job. */
   private trouble: unknown = null;
+  private away = false;
 
   constructor(
     private readonly config: AppConfig,
+    private readonly backend: QueueBackend,
     private readonly failures: JobFailures,
     private readonly metrics: QueueMetrics,
   ) {}
@@ -46,13 +50,13 @@ export class QueueHost {
   }
 
   /**
-   * Prepares the schema, opens every queue and lets the workers take jobs. Afterwards outages are waited out.
+   * Opens every queue and lets the workers of those that have a processor take jobs. Afterwards outages are waited out.
    * @throws ComponentError DATABASE_SCHEMA_OUTDATED, or what the connection throws; then nothing is open
    */
-  async open(url: string, processors: Partial<Processors>): Promise<void> {
+  async open(processors: Partial<Processors>): Promise<void> {
     try {
-      await this.prepare(url);
-      await this.openAll(url, processors);
+      await this.backend.prepare();
+      await this.openAll(processors);
     } catch (error) {
       if (error instanceof ComponentError || error instanceof DatabaseError) throw error;
       throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause: error });
@@ -60,12 +64,16 @@ export class QueueHost {
   }
 
   /**
-   * Looks after the queues; to be called once a second.
+   * Looks after the queues; to be called once a second. What a backend that is known to be away causes is told of by whoever knows that.
    * @throws ComponentError QUEUE_UNAVAILABLE for what has gone wrong since the last check
    */
   async check(): Promise<void> {
     const { opened, trouble } = this;
     this.trouble = null;
+    // Also what was noted since the last check but one belongs to the outage.
+    const wasAway = this.away;
+    this.away = !this.backend.ready;
+    if (this.away || wasAway) return;
     if (trouble !== null) throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause: trouble });
     try {
       for (const [name, worker] of opened?.workers ?? []) await worker.check(this.queue(name));
@@ -79,7 +87,7 @@ export class QueueHost {
     await Promise.all([...(this.opened?.workers.values() ?? [])].map((worker) => worker.stopTaking()));
   }
 
-  /** Ends within seconds, whatever the database does. */
+  /** Ends within seconds, whatever the backend does. */
   async close(opened: Opened | null = this.opened): Promise<void> {
     this.opened = null;
     if (opened === null) return;
@@ -88,13 +96,8 @@ export class QueueHost {
     await Promise.allSettled([...closing, within(CLOSE_TIMEOUT_MS, opened.connections.end())]);
   }
 
-  private async prepare(url: string): Promise<void> {
-    if (this.config.persistence.migrateOnStart) await migrateQueues(url);
-    else await assertQueueSchema(url);
-  }
-
-  private async openAll(url: string, processors: Partial<Processors>): Promise<void> {
-    const connections = connectQueues(url, (error) => this.note(error));
+  private async openAll(processors: Partial<Processors>): Promise<void> {
+    const connections = this.backend.connect((error) => this.note(error));
     const opening: Opened = { connections, queues: new Map(), workers: new Map() };
     try {
       for (const name of QUEUE_NAMES) await this.openQueue(opening, name);
@@ -108,10 +111,11 @@ export class QueueHost {
   }
 
   private async openQueue({ connections, queues }: Opened, name: QueueName): Promise<void> {
-    const queue = new HostedQueue(name, { connection: connections, defaultJobOptions: QUEUES[name].jobs });
+    const { connection, factory } = connections;
+    const queue = new HostedQueue(name, { connection, defaultJobOptions: QUEUES[name].jobs }, factory);
     queue.on('error', (error) => this.note(error));
     queues.set(name, queue);
-    await queue.waitUntilReady();
+    await within(READY_TIMEOUT_MS, queue.waitUntilReady());
   }
 
   private async openWorker(

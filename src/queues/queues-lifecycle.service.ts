@@ -1,23 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import { Supervisor } from '../agents';
 import { FailureReporter, PeriodicLoop } from '../errors';
-import { Database, PersistenceLifecycle } from '../persistence';
+import { Database } from '../persistence';
 import { JobProcessors } from './job-processors.service';
+import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
 
 const WATCH_EVERY_MS = 1_000;
 
 /**
- * Brings the queues up when the database is up, looks after them, and closes them. BullMQ waits out what happens to the database later;
+ * Brings the queues up when the database and their backend are up, looks after them, and closes them. BullMQ waits out what happens to either later;
  * whatever goes wrong is reported once an outage.
  */
 @Injectable()
 export class QueuesLifecycle {
   private readonly watch: PeriodicLoop;
+  private supervising = false;
 
   constructor(
     private readonly database: Database,
-    private readonly persistence: PersistenceLifecycle,
+    private readonly backend: QueueBackend,
     private readonly supervisor: Supervisor,
     private readonly host: QueueHost,
     private readonly processors: JobProcessors,
@@ -33,7 +35,7 @@ export class QueuesLifecycle {
   }
 
   /**
-   * Resolves when the queues are open, or the database is known to be away; then they open when it returns.
+   * Resolves when the queues are open, or what they need is known to be away; then they open when it returns.
    * @throws ComponentError for what waiting cannot mend: DATABASE_SCHEMA_OUTDATED, missing privileges
    */
   async start(): Promise<void> {
@@ -45,6 +47,7 @@ export class QueuesLifecycle {
     }
     this.watch.start();
     this.database.onReady(() => void this.watch.trigger());
+    this.backend.onReady(() => void this.watch.trigger());
   }
 
   /** No job begins after this; those that are worked on go on. */
@@ -62,8 +65,10 @@ export class QueuesLifecycle {
   private async bringUp(): Promise<void> {
     if (!this.database.ready) return;
     // Before the supervisor has started no run may be leased.
-    await this.supervisor.start();
-    await this.host.open(this.persistence.connectionUrl, this.processors.all());
+    if (!this.supervising) await this.supervisor.start();
+    this.supervising = true;
+    if (!this.backend.ready) return;
+    await this.host.open(this.processors.all());
     this.processors.opened();
   }
 }

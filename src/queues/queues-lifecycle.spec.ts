@@ -3,9 +3,9 @@ import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../.
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import type { RunExecutor, Supervisor } from '../agents';
 import type { TaskWatch } from '../tasks';
-import { Database, type PersistenceLifecycle } from '../persistence';
+import { Database } from '../persistence';
 import { BullRunQueue } from './bull-run-queue';
-import { migrateQueues } from './queue-backend';
+import { migrateQueues, PostgresQueues } from './postgres-queues';
 import { QueuesLifecycle } from './queues-lifecycle.service';
 import { createHost, succeeds, until } from './queues.fixture';
 import { JobProcessors } from './job-processors.service';
@@ -29,23 +29,23 @@ afterEach(async () => {
 });
 
 /** The room on a database behind the proxy; `log` says what happened in which order. */
-function createRoom(environment: Record<string, string> = {}) {
-  const created = createHost(environment);
+function createRoom(migrate = true) {
+  const backend = new PostgresQueues({ url: () => proxy.through(postgres.url), migrate });
+  const created = createHost(backend);
   const log: string[] = [];
   const supervisor = { start: async () => void log.push('supervisor') } as Supervisor;
   const executor = { execute: async (runId: string) => void log.push(runId) } as RunExecutor;
-  const persistence = { connectionUrl: proxy.through(postgres.url) } as PersistenceLifecycle;
   const tasks = { process: async () => undefined, stop: () => undefined } as unknown as TaskProcessor;
   const watch = { trigger: async () => undefined } as TaskWatch;
   const lifecycle = new QueuesLifecycle(
     database,
-    persistence,
+    backend,
     supervisor,
     created.host,
     new JobProcessors(new RunProcessor(executor, database), tasks, watch),
     created.reporter,
   );
-  return { ...created, lifecycle, log, runs: new BullRunQueue(created.host) };
+  return { ...created, lifecycle, log, runs: new BullRunQueue(created.host, backend) };
 }
 
 function databaseIsUp(): void {
@@ -101,9 +101,10 @@ describe('the start of the queues', () => {
 
   it('is refused where the schema is not migrated and may not be', async () => {
     databaseIsUp();
-    const { lifecycle, host } = createRoom({ MIGRATE_ON_START: '0' });
+    const { lifecycle, host } = createRoom(false);
     const empty = await createEmptyDatabase();
-    await expect(host.open(empty.url, { 'agent-runs': async () => undefined })).rejects.toMatchObject({
+    const unmigrated = createHost(new PostgresQueues({ url: () => empty.url, migrate: false })).host;
+    await expect(unmigrated.open({})).rejects.toMatchObject({
       reason: 'DATABASE_SCHEMA_OUTDATED',
     });
     await empty.drop();

@@ -1,10 +1,17 @@
+import { Client } from 'pg';
+import { createTestDatabase } from '../../test/support/database';
+import { redisIsHere, RedisServer } from '../../test/support/redis-server';
 import { type AppConfig, loadConfig } from '../config';
 import { classify, type ComponentError, type Failure, type FailureContext, FailureReporter } from '../errors';
+import { RedisConnections } from '../redis';
 import { MetricsRegistry } from '../telemetry';
 import { JobFailures } from './job-failures';
+import { PostgresQueues } from './postgres-queues';
+import type { QueueBackend } from './queue-backend';
 import type { Processors } from './queue-definitions';
 import { QueueHost } from './queue-host';
 import { QueueMetrics } from './queue-metrics';
+import { RedisQueues } from './redis-queues';
 
 /** Remembers what it is told; support codes are `<REASON>_<count>`. */
 class RecordingReporter extends FailureReporter {
@@ -19,13 +26,56 @@ class RecordingReporter extends FailureReporter {
 
 export type RunJob = Parameters<Processors['agent-runs']>[0];
 
+/** A backend with its server. */
+export interface TestBackend {
+  readonly backend: QueueBackend;
+  /** Ends all its connections at once, as a restart of the server would. */
+  cut(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Both backends: one suite is for both. */
+export const BACKENDS: readonly [string, () => Promise<TestBackend>][] = [
+  ['PostgreSQL', startPostgres],
+  ...(redisIsHere() ? [['Redis', startRedis] as [string, typeof startRedis]] : []),
+];
+
+async function startPostgres(): Promise<TestBackend> {
+  const database = await createTestDatabase();
+  const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+  return {
+    backend: new PostgresQueues({ url: () => database.url, migrate: true }),
+    cut: async () => {
+      const client = new Client({ connectionString: database.url });
+      await client.connect();
+      await client.query(cut);
+      await client.end();
+    },
+    stop: () => database.drop(),
+  };
+}
+
+async function startRedis(): Promise<TestBackend> {
+  const server = await RedisServer.start();
+  const redis = new RedisConnections({ url: server.url, commandTimeoutMs: 1_000 });
+  await redis.open();
+  return {
+    backend: new RedisQueues(redis),
+    cut: async () => void (await redis.command((commands) => commands.call('CLIENT', 'KILL', 'TYPE', 'normal'))),
+    stop: async () => {
+      redis.close();
+      await server.kill();
+    },
+  };
+}
+
 /** A host as the module makes it, with the processor of a spec. */
-export function createHost(environment: Record<string, string> = {}) {
+export function createHost(backend: QueueBackend, environment: Record<string, string> = {}) {
   const config: AppConfig = loadConfig({ DATA_DIR: '/nonexistent', ...environment });
   const registry = new MetricsRegistry();
   const metrics = new QueueMetrics(registry);
   const reporter = new RecordingReporter();
-  return { host: new QueueHost(config, new JobFailures(reporter, metrics), metrics), reporter, registry };
+  return { host: new QueueHost(config, backend, new JobFailures(reporter, metrics), metrics), reporter, registry };
 }
 
 /** Resolves when `condition` holds; looks every 20 ms. */

@@ -1,35 +1,36 @@
 import { randomUUID } from 'node:crypto';
-import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { BullRunQueue } from './bull-run-queue';
 import type { QueueHost } from './queue-host';
-import { createHost, until } from './queues.fixture';
+import { BACKENDS, createHost, type TestBackend, until } from './queues.fixture';
 import { QueuesIndicator } from './queues.indicator';
 
 const IDLE = { paused: false, waiting: 0, active: 0, delayed: 0, failed: 0 };
 
-describe('the health of the queues', () => {
-  let database: TestDatabase;
+describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
+  let server: TestBackend;
   let host: QueueHost;
   let indicator: QueuesIndicator;
+  let bad: string;
 
   beforeEach(async () => {
-    database = await createTestDatabase();
-    ({ host } = createHost());
-    indicator = new QueuesIndicator(host);
+    server = await start();
+    ({ host } = createHost(server.backend));
+    indicator = new QueuesIndicator(host, server.backend);
+    bad = server.backend.kind === 'redis' ? 'degraded' : 'failed';
   });
 
   afterEach(async () => {
     jest.restoreAllMocks();
     await host.close();
-    await database.drop();
+    await server.stop();
   });
 
-  const open = () => host.open(database.url, { 'agent-runs': async () => undefined });
-  const enqueue = () => new BullRunQueue(host).enqueue([{ run_id: randomUUID(), dispatch: 1 }]);
+  const open = () => host.open({ 'agent-runs': async () => undefined });
+  const enqueue = () => new BullRunQueue(host, server.backend).enqueue([{ run_id: randomUUID(), dispatch: 1 }]);
 
   it('is bad until they are open', async () => {
     expect(await indicator.check()).toMatchObject({
-      status: 'failed',
+      status: bad,
       problem: 'The queues are not open',
       cause: { reason: 'QUEUE_UNAVAILABLE' },
     });
@@ -67,11 +68,11 @@ describe('the health of the queues', () => {
     });
   });
 
-  it('is bad when PostgreSQL has lost them', async () => {
+  it('is bad when what they are in has lost them', async () => {
     await open();
     jest.spyOn(host.queue('agent-runs'), 'isPaused').mockRejectedValue(new Error('relation does not exist'));
     expect(await indicator.check()).toMatchObject({
-      status: 'failed',
+      status: bad,
       problem: 'The queues do not work',
       cause: { reason: 'QUEUE_UNAVAILABLE', cause: { message: 'relation does not exist' } },
     });

@@ -2,9 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { JobType } from 'bullmq';
 import { ComponentError } from '../errors';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
-import type { HostedQueue } from './queue-backend';
+import type { HostedQueue } from './bull';
+import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
 
+const DEGRADED_BY_REDIS = ['degraded', 'redis'] as const;
+const FAILED_BY_DATABASE = ['failed', 'database'] as const;
 const LONG_WAIT_MS = 60_000;
 
 /** On PostgreSQL the waiting jobs of a paused queue have a state of their own, which BullMQ's types leave out. */
@@ -26,23 +29,31 @@ interface QueueFigures {
 export class QueuesIndicator extends HealthIndicator {
   override readonly component = 'queues';
 
-  constructor(private readonly host: QueueHost) {
+  constructor(
+    private readonly host: QueueHost,
+    private readonly backend: QueueBackend,
+  ) {
     super();
   }
 
   override async check(): Promise<HealthFinding> {
-    if (!this.host.isOpen) {
-      return failed('The queues are not open', 'they open when the database is up: see the component database');
-    }
+    if (!this.backend.ready) return this.bad('The queues cannot be reached', '');
+    if (!this.host.isOpen) return this.bad('The queues are not open', '; they open when it is up');
     try {
       return judge(await Promise.all(this.host.all().map(figuresOf)));
     } catch (cause) {
-      return failed('The queues do not work', 'see the component database, and queues.watch in the log', cause);
+      return this.bad('The queues do not work', ', and queues.watch in the log', cause);
     }
   }
 
   override unanswered(): HealthFinding {
-    return failed('The queues do not answer', 'see the component database');
+    return this.bad('The queues do not answer', '');
+  }
+
+  /** Where Redis is away work waits and nothing is refused; without the database nothing goes. */
+  private bad(problem: string, hint: string, cause?: unknown): HealthFinding {
+    const [status, component] = this.backend.kind === 'redis' ? DEGRADED_BY_REDIS : FAILED_BY_DATABASE;
+    return { status, problem, suggestion: `see the component ${component}${hint}`, cause: unavailable(cause) };
   }
 }
 
@@ -79,10 +90,6 @@ async function figuresOf(queue: HostedQueue): Promise<QueueFigures> {
     failed: count('failed'),
     longest_wait_ms: longest,
   };
-}
-
-function failed(problem: string, suggestion: string, cause?: unknown): HealthFinding {
-  return { status: 'failed', problem, suggestion, cause: unavailable(cause) };
 }
 
 function unavailable(cause?: unknown): ComponentError {

@@ -1,21 +1,34 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents';
 import { TasksModule } from '../tasks';
+import { AppConfig } from '../config';
+import { PersistenceLifecycle } from '../persistence';
+import { RedisConnections } from '../redis';
 import { BullRunQueue } from './bull-run-queue';
 import { BullTaskQueue } from './bull-task-queue';
 import { JobFailures } from './job-failures';
 import { JobProcessors } from './job-processors.service';
+import { PostgresQueues } from './postgres-queues';
+import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
 import { QueueMetrics } from './queue-metrics';
 import { QueuesIndicator } from './queues.indicator';
 import { QueuesLifecycle } from './queues-lifecycle.service';
+import { RedisQueues } from './redis-queues';
 import { RunProcessor } from './run.processor';
 import { TaskProcessor } from './task.processor';
+
+/** The backend that BullMQ runs on is chosen here and nowhere else: Redis where it is configured, else PostgreSQL. */
+function chooseBackend(config: AppConfig, persistence: PersistenceLifecycle, redis: RedisConnections): QueueBackend {
+  if (redis.configured) return new RedisQueues(redis);
+  return new PostgresQueues({ url: () => persistence.connectionUrl, migrate: config.persistence.migrateOnStart });
+}
 
 /** BullMQ behind contracts: who enqueues sees `RunQueue`, who works is a feature behind a thin processor. */
 @Module({
   imports: [AgentsModule, TasksModule],
   providers: [
+    { provide: QueueBackend, useFactory: chooseBackend, inject: [AppConfig, PersistenceLifecycle, RedisConnections] },
     BullRunQueue,
     BullTaskQueue,
     JobFailures,

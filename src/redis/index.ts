@@ -1,4 +1,3 @@
-/** @public */
 export { RedisConnections } from './redis-connections';
 export { RedisLifecycle } from './redis-lifecycle.service';
 export { RedisModule } from './redis.module';

@@ -21,6 +21,7 @@ const DISCONNECT_MS = 200;
 export class RedisConnections {
   private commands: Redis | null = null;
   private readonly connections = new Set<Redis>();
+  private readonly blocking = new WeakSet<Redis>();
   private state: 'unknown' | 'up' | 'down' = 'unknown';
   private lastCause: unknown = null;
   private closed = false;
@@ -81,10 +82,19 @@ export class RedisConnections {
     return redis;
   }
 
+  /** A connection like that of `connect` for commands that wait: it is not asked for a sign of life, whoever waits notices. */
+  connectBlocking(name: string): Redis {
+    const redis = this.connect(name);
+    this.blocking.add(redis);
+    return redis;
+  }
+
   /** Ends a connection that `connect` gave. */
   disconnect(redis: Redis): void {
     this.connections.delete(redis);
     redis.disconnect();
+    // Of one that is between two attempts ioredis says nothing, and whoever waits for it would wait for ever.
+    if (redis.status === 'reconnecting') redis.emit('end');
   }
 
   /**
@@ -131,10 +141,11 @@ export class RedisConnections {
     redis.on('connect', () => (handshake = setTimeout(() => redis.stream.destroy(), this.options.commandTimeoutMs)));
     redis.on('ready', () => clearTimeout(handshake));
     redis.on('close', () => clearTimeout(handshake));
+    redis.on('end', () => this.connections.delete(redis));
   }
 
   private async probe(redis: Redis): Promise<void> {
-    if (redis.status !== 'ready') return;
+    if (redis.status !== 'ready' || this.blocking.has(redis)) return;
     const [answer] = await Promise.allSettled([within(this.options.commandTimeoutMs, redis.ping())]);
     if (answer.status === 'fulfilled' || redis.status !== 'ready') return;
     this.lastCause = answer.reason;

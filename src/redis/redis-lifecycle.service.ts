@@ -48,15 +48,12 @@ export class RedisLifecycle {
     void this.warnOfEviction();
   }
 
-  /** A Redis that evicts keys to make room throws jobs away. */
+  /** A Redis that evicts keys to make room throws jobs away. One that went away again is asked at its next return. */
   private async warnOfEviction(): Promise<void> {
-    try {
-      const memory = await this.redis.command((redis) => redis.info('memory'));
-      const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
-      if (policy === undefined || policy === 'noeviction') return;
-      this.logger.warn({ policy }, 'Redis may evict jobs when its memory is full: set maxmemory-policy to noeviction');
-    } catch (error) {
-      await this.reporter.report(error, { operation: 'redis.policy' });
-    }
+    const [memory] = await Promise.allSettled([this.redis.command((redis) => redis.info('memory'))]);
+    if (memory.status === 'rejected') return;
+    const policy = /^maxmemory_policy:(\S+)/m.exec(memory.value)?.[1];
+    if (policy === undefined || policy === 'noeviction') return;
+    this.logger.warn({ policy }, 'Redis may evict jobs when its memory is full: set maxmemory-policy to noeviction');
   }
 }

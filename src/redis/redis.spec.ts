@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { redisIsHere, RedisServer } from '../../test/support/redis-server';
 import { loadConfig } from '../config';
 import { type FailureContext, FailureReporter, type Failure, classify } from '../errors';
@@ -97,6 +98,18 @@ describeWithRedis('with Redis', () => {
       await ready;
       expect(performance.now() - thawedAt).toBeLessThan(2_000);
       expect(await echo()).toBe('here');
+    });
+
+    it('warns of a Redis that may evict jobs, and of no other', async () => {
+      const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+      await start();
+      await lifecycle.close();
+      await server.kill();
+      expect(warn).not.toHaveBeenCalled();
+      const warned = new Promise((resolve) => warn.mockImplementation(resolve));
+      await start('--maxmemory-policy', 'allkeys-lru');
+      expect(await warned).toEqual({ policy: 'allkeys-lru' });
+      warn.mockRestore();
     });
 
     it('answers what was under way when the connection breaks', async () => {
