@@ -38,6 +38,7 @@ export async function startClarion(
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, logger), {
     logger: new Logger(new PinoLogger(httpLogging(logger)), {}),
     abortOnError: false,
+    rawBody: true, // what signed webhooks are verified by
   });
   app.useWebSocketAdapter(new SocketIoAdapter(app, config));
   mountBullBoard(app);

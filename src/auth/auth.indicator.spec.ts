@@ -1,11 +1,15 @@
 import { createSecretKey } from 'node:crypto';
-import { ComponentError } from '../errors';
-import { loadConfig } from '../config';
+import { type AppConfig, loadConfig } from '../config';
+import { type Failure, FailureReporter } from '../errors';
 import { AuthIndicator } from './auth.indicator';
+import { AuthService } from './auth-service';
 import { DevelopmentIssuer } from './development/development.issuer';
 import { DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER } from './development/development-secret';
+import { DisabledVerifier } from './guarded.verifier';
+import { SharedSecret } from './key-source';
 import { PassportJwtStrategy } from './passport-jwt.strategy';
 import { PassportJwtVerifier } from './passport-jwt.verifier';
+import { RemoteAuth } from './remote/remote-auth';
 import type { TokenVerifier } from './token-verifier';
 import { TrustedIssuer } from './trusted-issuer';
 
@@ -19,18 +23,30 @@ const configured = loadConfig({
 });
 const signal = new AbortController().signal;
 
+class NoReporter extends FailureReporter {
+  override report(): Promise<Failure> {
+    throw new Error('nothing was to be reported');
+  }
+}
+
 function trustedOf(key = KEY): TrustedIssuer {
-  return new TrustedIssuer(key, ['HS256'], 30, DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE);
+  return new TrustedIssuer(new SharedSecret(key), ['HS256'], 30, DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE);
 }
 
 function verifierOf(trusted: TrustedIssuer): TokenVerifier {
   return new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted);
 }
 
+function check(config: AppConfig, trusted: TrustedIssuer, verifier: TokenVerifier, issuer?: DevelopmentIssuer) {
+  const remote = RemoteAuth.fromConfig(config);
+  const service = new AuthService(remote, new NoReporter());
+  return new AuthIndicator(config, trusted, verifier, remote, service, issuer).check(signal);
+}
+
 describe('the health of the verifier', () => {
   it('is good when the token of a stranger is refused', async () => {
-    const trusted = await TrustedIssuer.fromConfig(configured);
-    const found = await new AuthIndicator(configured, trusted, verifierOf(trusted)).check(signal);
+    const trusted = await TrustedIssuer.fromConfig(configured, RemoteAuth.fromConfig(configured));
+    const found = await check(configured, trusted, verifierOf(trusted));
     expect(found).toEqual({
       status: 'healthy',
       details: {
@@ -44,31 +60,30 @@ describe('the health of the verifier', () => {
 
   it('is good when the development issuer and the verifier understand each other', async () => {
     const trusted = trustedOf();
-    const indicator = new AuthIndicator(development, trusted, verifierOf(trusted), new DevelopmentIssuer(KEY));
-    expect(await indicator.check(signal)).toMatchObject({ status: 'healthy' });
+    const found = await check(development, trusted, verifierOf(trusted), new DevelopmentIssuer(KEY));
+    expect(found).toMatchObject({ status: 'healthy' });
   });
 
   it('is bad when they do not', async () => {
     const trusted = trustedOf();
-    const indicator = new AuthIndicator(development, trusted, verifierOf(trusted), new DevelopmentIssuer(OTHER_KEY));
-    expect(await indicator.check(signal)).toMatchObject({
-      status: 'failed',
-      cause: { reason: 'AUTH_TOKEN_SIGNATURE' },
-    });
+    const found = await check(development, trusted, verifierOf(trusted), new DevelopmentIssuer(OTHER_KEY));
+    expect(found).toMatchObject({ status: 'failed', cause: { reason: 'AUTH_TOKEN_SIGNATURE' } });
   });
 
   it('is bad when a forged token is accepted', async () => {
     const gullible = { verify: async () => ({}) } as unknown as TokenVerifier;
-    const found = await new AuthIndicator(configured, trustedOf(), gullible).check(signal);
+    const found = await check(configured, trustedOf(), gullible);
     expect(found).toMatchObject({
       status: 'failed',
       problem: 'A forged token was accepted',
     });
   });
 
-  it('is bad when the service behind the verifier is away', async () => {
-    const away = { verify: () => Promise.reject(ComponentError.authentication('AUTH_SERVICE_UNAVAILABLE')) };
-    const found = await new AuthIndicator(configured, trustedOf(), away).check(signal);
-    expect(found).toMatchObject({ status: 'failed', cause: { reason: 'AUTH_SERVICE_UNAVAILABLE' } });
+  it('is degraded, and says what to do, while nobody is let in on purpose', async () => {
+    const closed = loadConfig({ AUTH_ENABLED: '0' });
+    expect(await check(closed, trustedOf(), new DisabledVerifier())).toMatchObject({
+      status: 'degraded',
+      suggestion: 'unset AUTH_ENABLED when users may come in again',
+    });
   });
 });

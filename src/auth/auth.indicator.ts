@@ -1,17 +1,28 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
-import { SignJWT } from 'jose';
 import { AppConfig } from '../config';
-import { ComponentError } from '../errors';
+import { ComponentError, type ReasonOf } from '../errors';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { AuthService } from './auth-service';
 import { DevelopmentIssuer } from './development/development.issuer';
+import { RemoteAuth } from './remote/remote-auth';
 import { TokenVerifier } from './token-verifier';
 import { TrustedIssuer } from './trusted-issuer';
 
 const PROBE_USER = 'health-check';
 const PROBE_TTL_SECONDS = 60;
+/** Of the shorter signatures, so that none is longer than its algorithm allows; an HMAC of any length is as wrong. */
+const SIGNATURE_BYTES: Readonly<Record<string, number>> = { ES256: 64, ES384: 96, ES512: 132 };
 
-/** The verifier refuses a token of a stranger's key and, where tokens are issued here, accepts one of ours. */
+const SUGGESTIONS: Partial<Record<ReasonOf<'Authentication'>, string>> = {
+  AUTH_SERVICE_UNAVAILABLE: 'check that it runs and can be reached from here',
+  AUTH_SERVICE_TIMEOUT: 'look at its load and at the network; AUTH_TIMEOUT_MS says how long it may take',
+  AUTH_SERVICE_INVALID_ANSWER:
+    'open the URL in details and compare AUTH_ISSUER, AUTH_JWKS_URL or AUTH_INTROSPECTION_URL',
+  AUTH_CREDENTIALS_REFUSED: 'compare AUTH_CLIENT_ID and AUTH_CLIENT_SECRET with the client registered at the service',
+};
+
+/** The verifier refuses a forged token, accepts one of ours where tokens are issued here, and what it asks answers. */
 @Injectable()
 export class AuthIndicator extends HealthIndicator {
   override readonly component = 'auth';
@@ -20,19 +31,23 @@ export class AuthIndicator extends HealthIndicator {
     private readonly config: AppConfig,
     private readonly trusted: TrustedIssuer,
     private readonly verifier: TokenVerifier,
+    private readonly remote: RemoteAuth,
+    private readonly service: AuthService,
     @Optional() private readonly issuer?: DevelopmentIssuer,
   ) {
     super();
   }
 
   override async check(signal: AbortSignal): Promise<HealthFinding> {
-    const details = {
-      verifier: this.config.auth.developmentIssuer ? 'development issuer' : 'jwt secret',
-      issuer: this.trusted.issuer ?? null,
-      audience: this.trusted.audience ?? null,
-      algorithms: [...this.trusted.algorithms],
-    };
-    const forged = await this.outcome(await this.forged(), signal);
+    const details = this.details();
+    if (!this.config.auth.enabled) {
+      const suggestion = 'unset AUTH_ENABLED when users may come in again';
+      return { status: 'degraded', details, problem: 'Signing in is switched off', suggestion };
+    }
+    const { outage } = this.service;
+    if (outage !== null) return this.away(outage, details);
+    // An opaque token that nobody has is what the service is asked about by `AuthService`.
+    const forged = this.verifiesSignatures ? await this.outcome(this.forged(), signal) : 'AUTH_TOKEN_SIGNATURE';
     if (forged === null) {
       const suggestion = 'take this process out of service, and check AUTH_*';
       return { status: 'failed', details, problem: 'A forged token was accepted', suggestion };
@@ -43,6 +58,40 @@ export class AuthIndicator extends HealthIndicator {
     const problem = `Tokens are not judged as they should be (${unexpected})`;
     const suggestion = 'compare AUTH_* with the issuer; with the development issuer, restart this process';
     return { status: 'failed', details, problem, suggestion, cause: new ComponentError(unexpected) };
+  }
+
+  private details(): Record<string, unknown> {
+    const { auth } = this.config;
+    return {
+      verifier: auth.developmentIssuer ? 'development issuer' : this.kindOfVerifier(),
+      issuer: this.trusted.issuer ?? null,
+      audience: this.trusted.audience ?? null,
+      algorithms: this.verifiesSignatures ? [...this.trusted.algorithms] : [],
+    };
+  }
+
+  private kindOfVerifier(): string {
+    const kinds = this.remote.sources.map(({ name }) => name).join(' and ');
+    return kinds === '' ? 'jwt secret' : kinds;
+  }
+
+  private get verifiesSignatures(): boolean {
+    return this.remote.keys !== null || this.remote.introspector === null;
+  }
+
+  /** Degraded where the keys at hand go on to verify tokens. */
+  private away(outage: ComponentError, details: Record<string, unknown>): HealthFinding {
+    const { keys } = this.remote;
+    const verifies =
+      keys !== null && keys.known && (keys.outage === null || this.config.auth.outagePolicy === 'accept');
+    return {
+      status: verifies ? 'degraded' : 'failed',
+      details: { ...details, ...outage.details },
+      problem: outage.message,
+      suggestion:
+        SUGGESTIONS[outage.reason as ReasonOf<'Authentication'>] ?? 'look the failure up by its reason in the log',
+      cause: outage,
+    };
   }
 
   /** Null for a token that is accepted. */
@@ -60,13 +109,16 @@ export class AuthIndicator extends HealthIndicator {
     return issuer.issue({ user: PROBE_USER, ttlSeconds: PROBE_TTL_SECONDS });
   }
 
-  /** Right in everything but the signature. */
-  private forged(): Promise<string> {
+  /** Right in everything but the signature, which nobody made. */
+  private forged(): string {
     const [alg = 'HS256'] = this.trusted.algorithms;
-    const claims = { sub: PROBE_USER, iss: this.trusted.issuer, aud: this.trusted.audience };
+    const { issuer: iss, audience: aud, keys } = this.trusted;
     const exp = Math.floor(Date.now() / 1000) + PROBE_TTL_SECONDS;
-    return new SignJWT({ ...claims, exp })
-      .setProtectedHeader({ alg, typ: 'JWT' })
-      .sign(createSecretKey(randomBytes(64)));
+    const parts = [
+      { alg, typ: 'JWT', kid: keys.sample },
+      { sub: PROBE_USER, iss, aud, exp },
+    ];
+    const signed = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+    return `${signed}.${randomBytes(SIGNATURE_BYTES[alg] ?? 256).toString('base64url')}`;
   }
 }

@@ -1,10 +1,18 @@
-import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import type { AppConfig } from '../config';
+import { type DynamicModule, Module, type Provider, type Type } from '@nestjs/common';
+import { AppConfig } from '../config';
 import { AuthIndicator } from './auth.indicator';
+import { AuthService } from './auth-service';
+import { ByFormatVerifier } from './by-format.verifier';
 import { DevTokenController } from './development/dev-token.controller';
 import { DevelopmentIssuer } from './development/development.issuer';
+import { DisabledVerifier, GuardedVerifier } from './guarded.verifier';
 import { PassportJwtStrategy } from './passport-jwt.strategy';
 import { PassportJwtVerifier } from './passport-jwt.verifier';
+import { IntrospectionVerifier } from './remote/introspection.verifier';
+import { RemoteAuth } from './remote/remote-auth';
+import { RevocationController } from './revocation/revocation.controller';
+import { RevocationStore } from './revocation/revocation.store';
+import { Revocations } from './revocation/revocations.service';
 import { TokenVerifier } from './token-verifier';
 import { TrustedIssuer } from './trusted-issuer';
 
@@ -12,20 +20,44 @@ import { TrustedIssuer } from './trusted-issuer';
 @Module({})
 export class AuthModule {
   static forRoot(config: AppConfig): DynamicModule {
-    const providers: Provider[] = [
-      { provide: TrustedIssuer, useFactory: () => TrustedIssuer.fromConfig(config) },
-      { provide: TokenVerifier, useClass: PassportJwtVerifier },
-      PassportJwtStrategy,
-      AuthIndicator,
+    const { developmentIssuer, revocationSecret } = config.auth;
+    const issuers: Provider[] = developmentIssuer
+      ? [{ provide: DevelopmentIssuer, useFactory: () => DevelopmentIssuer.open(config.server.dataDir) }]
+      : [];
+    const controllers: Type[] = [
+      ...(developmentIssuer ? [DevTokenController] : []),
+      ...(revocationSecret === undefined ? [] : [RevocationController]),
     ];
-    const base = { module: AuthModule, global: true };
-    if (!config.auth.developmentIssuer) return { ...base, providers, exports: [TokenVerifier] };
-    const issuer = { provide: DevelopmentIssuer, useFactory: () => DevelopmentIssuer.open(config.server.dataDir) };
     return {
-      ...base,
-      providers: [...providers, issuer],
-      controllers: [DevTokenController],
-      exports: [TokenVerifier, DevelopmentIssuer],
+      module: AuthModule,
+      global: true,
+      providers: [...VERIFYING, AuthIndicator, AuthService, RevocationStore, Revocations, ...issuers],
+      controllers,
+      exports: [TokenVerifier, AuthService, Revocations, ...(developmentIssuer ? [DevelopmentIssuer] : [])],
     };
   }
+}
+
+const VERIFYING: Provider[] = [
+  { provide: RemoteAuth, useFactory: (config: AppConfig) => RemoteAuth.fromConfig(config), inject: [AppConfig] },
+  {
+    provide: TrustedIssuer,
+    useFactory: (config: AppConfig, remote: RemoteAuth) => TrustedIssuer.fromConfig(config, remote),
+    inject: [AppConfig, RemoteAuth],
+  },
+  {
+    provide: TokenVerifier,
+    useFactory: (config: AppConfig, trusted: TrustedIssuer, remote: RemoteAuth, revocations: Revocations) =>
+      new GuardedVerifier(verifierOf(config, trusted, remote), revocations),
+    inject: [AppConfig, TrustedIssuer, RemoteAuth, Revocations],
+  },
+];
+
+/** The verifier of the source of trust. */
+export function verifierOf({ auth }: AppConfig, trusted: TrustedIssuer, remote: RemoteAuth): TokenVerifier {
+  if (!auth.enabled) return new DisabledVerifier();
+  const signed = new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted);
+  if (remote.introspector === null) return signed;
+  const asked = new IntrospectionVerifier(remote.introspector, trusted, auth);
+  return remote.keys === null ? asked : new ByFormatVerifier(signed, asked);
 }

@@ -1,7 +1,7 @@
 import { isAcceptableText } from '@clarion/protocol';
 import { ComponentError } from '../errors';
 import { ADMIN_SCOPE, isUserId, MAX_USER_ID_LENGTH, type Principal } from './principal';
-import { type Claims, malformed } from './token-format';
+import { type Claims, malformed, tokenHash } from './token-format';
 import type { TrustedIssuer } from './trusted-issuer';
 
 const MAX_TOKEN_ID_LENGTH = 256;
@@ -10,7 +10,7 @@ const MAX_TOKEN_ID_LENGTH = 256;
  * Reads claims whose signature and time have been verified.
  * @throws ComponentError AUTH_TOKEN_ISSUER, AUTH_TOKEN_AUDIENCE, AUTH_TOKEN_SUBJECT, AUTH_TOKEN_MALFORMED
  */
-export function principalFrom(claims: Claims, trusted: TrustedIssuer): Principal {
+export function principalFrom(claims: Claims, trusted: TrustedIssuer, token: string): Principal {
   if (trusted.issuer !== undefined && claims.iss !== trusted.issuer) {
     throw ComponentError.authentication('AUTH_TOKEN_ISSUER');
   }
@@ -24,7 +24,9 @@ export function principalFrom(claims: Claims, trusted: TrustedIssuer): Principal
     scopes,
     admin: scopes.has(ADMIN_SCOPE),
     expires_at: new Date(claims.exp * 1000),
+    issued_at: claims.iat === undefined ? null : new Date(claims.iat * 1000),
     token_id: tokenIdOf(claims),
+    token_sha256: tokenHash(token),
   };
 }
 

@@ -1,11 +1,19 @@
 import { request as send, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, type Type } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type DynamicModule,
+  type ExceptionFilter,
+  HttpException,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Response } from 'express';
 import { type AppConfig, ConfigModule } from '../config';
-import { ComponentError } from '../errors';
+import { ComponentError, type Failure, FailureReporter } from '../errors';
+import { Database } from '../persistence';
 import { AuthModule } from './auth.module';
 
 export interface Answer {
@@ -34,6 +42,29 @@ class ReasonFilter implements ExceptionFilter {
   }
 }
 
+/** What the auth room stands on, where a spec has its own. */
+interface Ground {
+  readonly reporter?: FailureReporter;
+  readonly database?: Pick<Database, 'ready' | 'onReady' | 'query'>;
+}
+
+class SilentReporter extends FailureReporter {
+  override report(): Promise<Failure> {
+    return Promise.resolve({} as Failure);
+  }
+}
+
+const NO_DATABASE = { ready: false, onReady: () => undefined, query: () => Promise.resolve([]) };
+
+function groundModule(reporter: FailureReporter, database: object): DynamicModule {
+  class GroundModule {}
+  const providers = [
+    { provide: FailureReporter, useValue: reporter },
+    { provide: Database, useValue: database },
+  ];
+  return { module: GroundModule, global: true, providers, exports: [FailureReporter, Database] };
+}
+
 /** A Nest application with the auth room and what a spec adds, on a free port of 127.0.0.1. */
 export class HttpApp {
   private constructor(
@@ -45,10 +76,13 @@ export class HttpApp {
     config: AppConfig,
     imports: Type[] = [],
     prepare?: (app: NestExpressApplication) => void,
+    { reporter = new SilentReporter(), database = NO_DATABASE }: Ground = {},
   ): Promise<HttpApp> {
     class Root {}
-    const module = { module: Root, imports: [ConfigModule.forRoot(config), AuthModule.forRoot(config), ...imports] };
-    const app = await NestFactory.create<NestExpressApplication>(module, { logger: false, abortOnError: false });
+    const ground = groundModule(reporter, database);
+    const rooms = [ConfigModule.forRoot(config), ground, AuthModule.forRoot(config), ...imports];
+    const options = { logger: false, abortOnError: false, rawBody: true } as const;
+    const app = await NestFactory.create<NestExpressApplication>({ module: Root, imports: rooms }, options);
     app.useGlobalFilters(new ReasonFilter());
     prepare?.(app);
     await app.listen(0, '127.0.0.1');

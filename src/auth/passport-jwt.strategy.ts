@@ -3,7 +3,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import { Strategy } from 'passport-jwt';
 import { principalFrom } from './claims';
 import type { Principal } from './principal';
-import type { Claims } from './token-format';
+import { type Claims, keyHintOf } from './token-format';
 import { TrustedIssuer } from './trusted-issuer';
 
 /** What the strategy is run on: sockets and HTTP take the token out of their request themselves. */
@@ -18,13 +18,16 @@ export class PassportJwtStrategy extends PassportStrategy(Strategy, 'clarion-jwt
     super({
       jwtFromRequest: (presented: unknown) => (presented as PresentedToken).token,
       // A KeyObject is never guessed to be a PEM key, as text is; the types know only text.
-      secretOrKeyProvider: (_presented, _token, done) => done(null, trusted.key as unknown as Buffer),
+      secretOrKeyProvider: (_presented, token: string, done) => {
+        trusted.keys.keyFor(keyHintOf(token)).then((key) => done(null, key as unknown as Buffer), done);
+      },
+      passReqToCallback: true,
       algorithms: [...trusted.algorithms],
       jsonWebTokenOptions: { clockTolerance: trusted.leewaySeconds },
     });
   }
 
-  validate(claims: Claims): Principal {
-    return principalFrom(claims, this.trusted);
+  validate({ token }: PresentedToken, claims: Claims): Principal {
+    return principalFrom(claims, this.trusted, token);
   }
 }

@@ -1,8 +1,9 @@
-import { createHmac, createSecretKey, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, generateKeyPairSync, sign } from 'node:crypto';
 import { ComponentError } from '../errors';
 import { PassportJwtStrategy } from './passport-jwt.strategy';
 import { PassportJwtVerifier } from './passport-jwt.verifier';
-import { type HmacAlgorithm, TrustedIssuer } from './trusted-issuer';
+import { SharedSecret } from './key-source';
+import { type SigningAlgorithm, TrustedIssuer } from './trusted-issuer';
 
 const SECRET = 'a secret that is at least 32 characters long';
 const ISSUER = 'https://issuer.example';
@@ -37,8 +38,14 @@ function token({
   return `${signed}.${createHmac(hash, secret).update(signed).digest('base64url')}`;
 }
 
-function verifierFor(algorithms: HmacAlgorithm[] = ['HS256'], issuer?: string, audience?: string) {
-  const trusted = new TrustedIssuer(createSecretKey(Buffer.from(SECRET)), algorithms, LEEWAY, issuer, audience);
+function verifierFor(algorithms: SigningAlgorithm[] = ['HS256'], issuer?: string, audience?: string) {
+  const trusted = new TrustedIssuer(
+    new SharedSecret(createSecretKey(Buffer.from(SECRET))),
+    algorithms,
+    LEEWAY,
+    issuer,
+    audience,
+  );
   return new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted);
 }
 
@@ -66,13 +73,16 @@ const parts = (text: string) => text.split('.') as [string, string, string];
 describe('PassportJwtVerifier', () => {
   it('says who is calling', async () => {
     const exp = now() + 60;
-    const principal = await verifier.verify(token({ payload: claims({ exp, jti: 'id-1', scope: 'chat admin' }) }));
+    const text = token({ payload: claims({ exp, iat: exp - 600, jti: 'id-1', scope: 'chat admin' }) });
+    const principal = await verifier.verify(text);
     expect(principal).toEqual({
       user_id: 'alice',
       scopes: new Set(['chat', 'admin']),
       admin: true,
       expires_at: new Date(exp * 1000),
+      issued_at: new Date((exp - 600) * 1000),
       token_id: 'id-1',
+      token_sha256: createHash('sha256').update(text).digest('hex'),
     });
   });
 
@@ -127,6 +137,7 @@ describe('PassportJwtVerifier', () => {
     ['AUTH_TOKEN_MALFORMED', 'with text as end', { exp: '2030-01-01' }],
     ['AUTH_TOKEN_MALFORMED', 'with an end that is no date', { exp: 1e300 }],
     ['AUTH_TOKEN_MALFORMED', 'with text as beginning', { nbf: 'soon' }],
+    ['AUTH_TOKEN_MALFORMED', 'with text as moment of issue', { iat: 'now' }],
     ['AUTH_TOKEN_MALFORMED', 'with numbers as scopes', { scope: [1, 2] }],
     ['AUTH_TOKEN_MALFORMED', 'with an object as scopes', { scp: { admin: true } }],
     ['AUTH_TOKEN_MALFORMED', 'with a number as id', { jti: 5 }],
@@ -179,7 +190,7 @@ describe('PassportJwtVerifier', () => {
 
   it('uses a secret that looks like a public key as a secret', async () => {
     const { publicKey, token: rsaSigned } = rsaToken();
-    const trusted = new TrustedIssuer(createSecretKey(Buffer.from(publicKey)), ['HS256'], LEEWAY);
+    const trusted = new TrustedIssuer(new SharedSecret(createSecretKey(Buffer.from(publicKey))), ['HS256'], LEEWAY);
     const pemVerifier = new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted);
     expect(await refusalOf(token({ secret: publicKey }), pemVerifier)).toBe('accepted');
     expect(await refusalOf(rsaSigned, pemVerifier)).toBe('AUTH_ALGORITHM_NOT_ALLOWED');

@@ -52,6 +52,7 @@ function refusal(challenge: Error): Error {
     case 'NotBeforeError':
       return refused('AUTH_TOKEN_NOT_YET_VALID', challenge, { not_before: date?.toISOString() });
     case 'JsonWebTokenError':
+    case 'TypeError': // a signature that has not the form of its algorithm
       return refused('AUTH_TOKEN_SIGNATURE', challenge);
     default:
       return challenge;

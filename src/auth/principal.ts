@@ -7,10 +7,14 @@ export interface Principal {
   readonly scopes: ReadonlySet<string>;
   /** True with the scope `admin`. */
   readonly admin: boolean;
-  /** The token's `exp`. The verifier grants some leeway, so it may lie a little in the past; null where the issuer sets no end. */
-  readonly expires_at: Date | null;
+  /** The token's `exp`. The verifier grants some leeway, so it may lie a little in the past. */
+  readonly expires_at: Date;
+  /** The token's `iat`. */
+  readonly issued_at: Date | null;
   /** The token's `jti`. */
   readonly token_id: string | null;
+  /** SHA-256 of the token itself, in hexadecimal: by it a token can be named without being given away. */
+  readonly token_sha256: string;
 }
 
 export const ADMIN_SCOPE = 'admin';

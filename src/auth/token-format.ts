@@ -1,10 +1,13 @@
+import { hash } from 'node:crypto';
 import { MAX_TOKEN_CHARS } from '@clarion/protocol';
 import { ComponentError } from '../errors';
+import type { KeyHint } from './key-source';
 
-/** The claims that Clarion reads, none of them verified yet but for `exp` and `nbf` being dates. */
+/** The claims that Clarion reads, none of them verified yet but for `exp`, `nbf` and `iat` being dates. */
 export interface Claims extends Readonly<Record<string, unknown>> {
   readonly exp: number;
   readonly nbf?: number;
+  readonly iat?: number;
 }
 
 const MAX_DATE_SECONDS = 8.64e12;
@@ -17,14 +20,40 @@ const ACCEPTED_TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt'];
  * @throws ComponentError AUTH_TOKEN_MISSING, AUTH_TOKEN_MALFORMED, AUTH_ALGORITHM_NOT_ALLOWED
  */
 export function assertTokenFormat(token: string, algorithms: readonly string[]): void {
-  if (token === '') throw ComponentError.authentication('AUTH_TOKEN_MISSING');
-  if (token.length > MAX_TOKEN_CHARS) throw malformed('size');
+  assertTokenText(token);
   const [header, payload, signature, ...rest] = token.split('.');
   if (header === undefined || payload === undefined || signature === undefined || rest.length > 0)
     throw malformed('parts');
   assertHeader(jsonObject(header, 'header'), algorithms);
   assertClaims(jsonObject(payload, 'payload'));
   if (signature === '' || !isBase64Url(signature)) throw malformed('signature');
+}
+
+/**
+ * Checks what every token has to be (RFC 6750 §2.1), an opaque one too.
+ * @throws ComponentError AUTH_TOKEN_MISSING, AUTH_TOKEN_MALFORMED
+ */
+export function assertTokenText(token: string): void {
+  if (token === '') throw ComponentError.authentication('AUTH_TOKEN_MISSING');
+  if (token.length > MAX_TOKEN_CHARS) throw malformed('size');
+  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) throw malformed('characters');
+}
+
+/** Whether a token has the three parts of a JSON Web Token, the first of them an object: no opaque token has. */
+export function isStructured(token: string): boolean {
+  const [header = '', ...rest] = token.split('.');
+  return rest.length === 2 && header.startsWith('eyJ');
+}
+
+/** Which key a token of the right format is signed with. */
+export function keyHintOf(token: string): KeyHint {
+  const { alg, kid } = jsonObject(token.split('.')[0] ?? '', 'header');
+  return typeof kid === 'string' ? { alg: String(alg), kid } : { alg: String(alg) };
+}
+
+/** SHA-256 in hexadecimal. */
+export function tokenHash(token: string): string {
+  return hash('sha256', token, 'hex');
 }
 
 /** A refusal of what cannot be a token; `problem` names the part that is wrong. */
@@ -43,9 +72,10 @@ function assertHeader(header: Record<string, unknown>, algorithms: readonly stri
   if (crit !== undefined) throw malformed('crit');
 }
 
-function assertClaims({ exp, nbf }: Record<string, unknown>): void {
+function assertClaims({ exp, nbf, iat }: Record<string, unknown>): void {
   if (!isDate(exp)) throw malformed('exp');
   if (nbf !== undefined && !isDate(nbf)) throw malformed('nbf');
+  if (iat !== undefined && !isDate(iat)) throw malformed('iat');
 }
 
 function isDate(value: unknown): boolean {

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { PassportJwtStrategy } from '../auth/passport-jwt.strategy';
 import { PassportJwtVerifier } from '../auth/passport-jwt.verifier';
+import { RemoteAuth } from '../auth/remote/remote-auth';
 import { TrustedIssuer } from '../auth/trusted-issuer';
 import { loadConfig } from '../config';
 
@@ -48,7 +49,7 @@ async function run(args: string[], environment: Record<string, string> = {}) {
 }
 
 async function principalOf(token: string) {
-  const trusted = await TrustedIssuer.fromConfig(loadConfig({ DATA_DIR: dataDir }));
+  const trusted = await TrustedIssuer.fromConfig(loadConfig({ DATA_DIR: dataDir }), new RemoteAuth(null, null));
   return new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted).verify(token);
 }
 
@@ -59,14 +60,14 @@ describe('npm run token', () => {
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     const { user_id, admin, expires_at } = await principalOf(stdout.trim());
     expect([user_id, admin]).toEqual(['alice', false]);
-    expect(Math.abs(expires_at!.getTime() - Date.now() - 3_600_000)).toBeLessThan(30_000);
+    expect(Math.abs(expires_at.getTime() - Date.now() - 3_600_000)).toBeLessThan(30_000);
   });
 
   it('makes an admin for as long as it is told', async () => {
     const { stdout } = await run(['--user', 'root', '--admin', '--ttl', '2d']);
     const { admin, expires_at } = await principalOf(stdout.trim());
     expect(admin).toBe(true);
-    expect(Math.abs(expires_at!.getTime() - Date.now() - 172_800_000)).toBeLessThan(30_000);
+    expect(Math.abs(expires_at.getTime() - Date.now() - 172_800_000)).toBeLessThan(30_000);
   });
 
   it('agrees with every other process on the secret that the first of them writes', async () => {

@@ -1,13 +1,10 @@
 import { resolve } from 'node:path';
-import type { Setting } from './setting';
+import { algorithmsOf, sourcesOf } from './auth-checks';
+import type { Values } from './setting';
 import type { SettingSections } from './settings';
 
 /** The settings as they are read, before anything is derived. */
-export type Sections = {
-  readonly [S in keyof SettingSections]: {
-    readonly [K in keyof SettingSections[S]]: SettingSections[S][K] extends Setting<infer T> ? T : never;
-  };
-};
+export type Sections = { readonly [S in keyof SettingSections]: Values<SettingSections[S]> };
 
 /** The validated configuration, one section per room. Inject it by class. */
 export class AppConfig {
@@ -35,7 +32,12 @@ export class AppConfig {
     };
     this.persistence = { ...sections.persistence, migrateOnStart: sections.persistence.migrateOnStart ?? !production };
     this.redis = sections.redis;
-    this.auth = { ...sections.auth, developmentIssuer, leewaySeconds: 30 };
+    this.auth = {
+      ...sections.auth,
+      jwtAlgorithms: algorithmsOf(sections.auth),
+      developmentIssuer,
+      leewaySeconds: 30,
+    };
     this.gateway = { ...sections.gateway, allowLocalOrigins: developmentIssuer };
     this.mailbox = sections.mailbox;
     this.agents = { ...sections.agents, drill: sections.agents.drillAgent || developmentIssuer };
@@ -51,5 +53,5 @@ export class AppConfig {
 
 /** Without a configured issuer Clarion issues tokens itself, never in production. */
 function usesDevelopmentIssuer(sections: Sections): boolean {
-  return sections.auth.jwtSecret === undefined && sections.server.nodeEnv !== 'production';
+  return sourcesOf(sections.auth).length === 0 && sections.server.nodeEnv !== 'production';
 }

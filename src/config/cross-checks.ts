@@ -1,4 +1,5 @@
 import type { Sections } from './app-config';
+import { authChecks } from './auth-checks';
 import type { ConfigurationProblem } from './configuration-error';
 
 /** Settings that depend on each other. */
@@ -6,7 +7,7 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
   const { auth, server, errors, agents, outbound } = sections;
   const shared = server.role !== 'all';
   const production = server.nodeEnv === 'production';
-  const checks: [boolean, ConfigurationProblem][] = [
+  const checks: (readonly [boolean, ConfigurationProblem])[] = [
     [
       shared && sections.persistence.databaseUrl === undefined,
       { name: 'DATABASE_URL', found: '', allowed: `the PostgreSQL that all processes share, with ROLE=${server.role}` },
@@ -15,26 +16,7 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
       shared && sections.redis.url === undefined,
       { name: 'REDIS_URL', found: '', allowed: `the Redis that all processes share, with ROLE=${server.role}` },
     ],
-    [
-      production && auth.jwtSecret === undefined,
-      {
-        name: 'AUTH_JWT_SECRET',
-        found: '',
-        allowed: 'a secret of 32 characters or more; production has no development issuer',
-      },
-    ],
-    [
-      auth.jwtSecret !== undefined && Buffer.byteLength(auth.jwtSecret) < 32,
-      { name: 'AUTH_JWT_SECRET', found: '(hidden)', allowed: 'a secret of 32 characters or more' },
-    ],
-    [
-      auth.jwtSecret !== undefined && auth.jwtIssuer === undefined,
-      { name: 'AUTH_JWT_ISSUER', found: '', allowed: 'the issuer of your tokens, required with AUTH_JWT_SECRET' },
-    ],
-    [
-      auth.jwtSecret !== undefined && auth.jwtAudience === undefined,
-      { name: 'AUTH_JWT_AUDIENCE', found: '', allowed: 'the audience of your tokens, required with AUTH_JWT_SECRET' },
-    ],
+    ...authChecks(auth, production),
     [production && agents.drillAgent, { name: 'DRILL_AGENT', found: '1', allowed: '0 with NODE_ENV=production' }],
     [
       production && errors.exposeRootCause,

@@ -13,6 +13,9 @@ export interface Setting<T> {
   readonly allowed: string;
 }
 
+/** What declared settings are once they have been read. */
+export type Values<S> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+
 interface Options<T> {
   readonly default?: T;
   readonly defaultText?: string;

@@ -1,3 +1,4 @@
+import { authSettings } from './auth-settings';
 import { choice, flag, integer, list, text, textOr, url } from './setting';
 
 /** Every setting of Clarion, by the room that reads it. `.env.example` is generated from this. */
@@ -84,22 +85,7 @@ export const settings = {
       'How long one command may take before it counts as failed, and a connection may say nothing before it is replaced.',
     ),
   },
-  auth: {
-    jwtSecret: text(
-      'AUTH_JWT_SECRET',
-      'Shared secret of HMAC-signed tokens, 32 characters or more. Unset outside production: the development issuer.',
-      { secret: true },
-    ),
-    jwtIssuer: text('AUTH_JWT_ISSUER', 'Required `iss` of tokens. Required with AUTH_JWT_SECRET.'),
-    jwtAudience: text('AUTH_JWT_AUDIENCE', 'Required `aud` of tokens. Required with AUTH_JWT_SECRET.'),
-    jwtAlgorithms: list(
-      'AUTH_JWT_ALGORITHMS',
-      /^HS(256|384|512)$/,
-      'HS256, HS384, HS512, separated by commas',
-      ['HS256'],
-      'Accepted signature algorithms.',
-    ),
-  },
+  auth: authSettings,
   gateway: {
     allowedOrigins: list(
       'ALLOWED_ORIGINS',

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { MessageIntake } from '../agents';
+import { TokenVerifier } from '../auth';
 import { ConnectionGate } from './connection-gate.service';
 import { HealthSnapshot } from './health-snapshot';
 import { RunRequests } from './run-requests.service';
@@ -17,6 +18,7 @@ export class ClientRequests {
     runs: RunRequests,
     threads: ThreadRequests,
     health: HealthSnapshot,
+    verifier: TokenVerifier,
   ) {
     this.handlers = {
       chat_message: async ({ principal: { user_id } }, message) => {
@@ -26,6 +28,11 @@ export class ClientRequests {
       events_ack: (caller, { cursor }) => caller.acknowledge(cursor),
       ...runs.handlers,
       ...threads.handlers,
+      auth_refresh: async (caller, { token }) => {
+        const principal = await verifier.verify(token);
+        caller.renew(principal);
+        return { expires_at: principal.expires_at.toISOString() };
+      },
       health_check: async ({ principal }) => ({ report: await Promise.resolve(health.report(principal.admin)) }),
     };
   }

@@ -7,12 +7,14 @@ import {
   type DurableEvent,
   type RunView,
 } from '@clarion/protocol';
+import type { Principal } from '../auth';
 import { ComponentError } from '../errors';
 import type { UserSignal } from '../mailbox';
 import { AckWindow } from './ack-window';
 import { Backlog } from './backlog';
 import type { ConnectionStores } from './connection-stores.service';
 import { Delivery, GapInLog, type DeliveryPorts } from './delivery';
+import { SessionLifetime } from './session-lifetime';
 import { closeForGood, closeTransport, type Admission, type ClientSocket } from './session';
 
 const RETRY_READ_MS = 500;
@@ -33,6 +35,10 @@ export class Connection {
   private confirmed: number;
   /** With `ack: manual`. */
   private readonly window: AckWindow | null;
+  private readonly lifetime: SessionLifetime;
+  private ending = false;
+  /** Who is connected, as their latest token says. */
+  principal: Principal;
 
   /** @param requestCompare asks for `compare`, soon */
   constructor(
@@ -41,7 +47,11 @@ export class Connection {
     private readonly stores: ConnectionStores,
     private readonly requestCompare: () => void,
   ) {
-    const { resume } = admission;
+    const { resume, principal } = admission;
+    this.principal = principal;
+    const { leewaySeconds, outageGraceSeconds } = stores.config.auth;
+    const limits = { leewayMs: leewaySeconds * 1000, graceMs: outageGraceSeconds * 1000 };
+    this.lifetime = new SessionLifetime(principal.expires_at.getTime(), limits);
     this.confirmed = resume.from_seq;
     this.delivery = new Delivery(resume.from_seq, resume.state.head, this.ports());
     const { ackWindowMs: windowMs, maxBufferedBytes: maxBytes, stalledAfterMs } = stores.config.gateway;
@@ -91,6 +101,29 @@ export class Connection {
     return { cursor: formatCursor(epoch, this.confirmed) };
   }
 
+  /** `auth_refresh`. @throws ComponentError AUTH_USER_MISMATCH */
+  renew(principal: Principal): void {
+    if (principal.user_id !== this.userId) throw ComponentError.authentication('AUTH_USER_MISMATCH');
+    this.principal = principal;
+    this.lifetime.renew(principal.expires_at.getTime());
+  }
+
+  /** Warns, or ends the connection so that its client comes back with another token, where that is due. */
+  checkLifetime(now: number, outage: boolean): void {
+    const due = this.lifetime.due(now, outage);
+    const expires_at = this.principal.expires_at.toISOString();
+    if (due === 'warning') this.socket.emit('auth_expiring', { expires_at });
+    if (due !== 'end') return;
+    const error = ComponentError.authentication('AUTH_TOKEN_EXPIRED', { details: { expired_at: expires_at } });
+    void this.abort(error, 'connection.expired');
+  }
+
+  /** The token counts no more: its client has to stay away. */
+  endRevoked(): void {
+    const error = ComponentError.authentication('AUTH_TOKEN_REVOKED');
+    void this.abort(error, 'connection.revoked', closeForGood);
+  }
+
   /** Makes good a signal that was lost. Where the log is not the one that this client reads, it has to come back and be told; null: it is gone, with its user. */
   compare(state: { epoch: string; head: number } | null): void {
     if (state === null) return void this.endErased();
@@ -116,11 +149,11 @@ export class Connection {
   }
 
   private established(): Omit<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'> {
-    const { principal, options, resume } = this.admission;
+    const { options, resume } = this.admission;
     return {
       protocol: PROTOCOL_VERSION,
       connection_id: this.socket.id,
-      user_id: principal.user_id,
+      user_id: this.userId,
       device_id: options.device_id,
       epoch: resume.state.epoch,
       head_seq: resume.state.head,
@@ -194,10 +227,13 @@ export class Connection {
     void this.abort(ComponentError.webSocketBridge('BACKPRESSURE', { details }), 'connection.send');
   }
 
-  private async abort(error: unknown, operation: string): Promise<void> {
+  /** Only the first reason to end is told. */
+  private async abort(error: unknown, operation: string, close = closeTransport): Promise<void> {
+    if (this.ending) return;
+    this.ending = true;
     this.delivery.close();
     const failure = await this.stores.reporter.report(error, this.context(operation));
-    closeTransport(this.socket, failure.envelope);
+    close(this.socket, failure.envelope);
   }
 
   private async tellTruncated(missed: { missed_from: number | null; missed_to: number | null }): Promise<void> {

@@ -46,6 +46,11 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
     return this.all.size;
   }
 
+  /** Those that are open now. */
+  get live(): Iterable<Connection> {
+    return this.all;
+  }
+
   /** Takes over a socket that was admitted. */
   open(socket: ClientSocket): void {
     const { admission } = socket.data;
@@ -53,9 +58,13 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
     const connection = new Connection(socket, admission, this.stores, () => void this.comparing.trigger());
     this.all.add(connection);
     const caller: Caller = {
-      ...admission,
+      get principal() {
+        return connection.principal;
+      },
+      options: admission.options,
       emitError: (envelope) => void socket.emit('error', envelope),
       acknowledge: (cursor) => connection.acknowledge(cursor),
+      renew: (principal) => connection.renew(principal),
     };
     // Socket.IO lets a number through as a name.
     socket.onAny(

@@ -12,6 +12,7 @@ import { HandshakeService } from './handshake.service';
 import { MailboxReader } from './mailbox-reader.service';
 import { RequestDispatcher } from './request-dispatcher.service';
 import { RunRequests } from './run-requests.service';
+import { SessionWatch } from './session-watch.service';
 import { ThreadRequests } from './thread-requests.service';
 
 /** The Socket.IO edge. */
@@ -30,6 +31,7 @@ import { ThreadRequests } from './thread-requests.service';
     MailboxReader,
     RequestDispatcher,
     RunRequests,
+    SessionWatch,
     ThreadRequests,
   ],
   exports: [Connections],

@@ -8,10 +8,19 @@ import { RequestDispatcher } from './request-dispatcher.service';
 import type { Caller } from './session';
 
 const NOBODY: Caller = {
-  principal: { user_id: '', scopes: new Set(), admin: false, expires_at: null, token_id: null },
+  principal: {
+    user_id: '',
+    scopes: new Set(),
+    admin: false,
+    expires_at: new Date(0),
+    issued_at: null,
+    token_id: null,
+    token_sha256: '',
+  },
   options: { device_id: 'health', ack: 'auto', locale: 'en', source: 'health' },
   emitError: () => undefined,
   acknowledge: (cursor) => Promise.resolve({ cursor }),
+  renew: () => undefined,
 };
 
 /** A request goes the way of every request and is answered, and hardly any failed for a fault of ours lately. */

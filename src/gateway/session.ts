@@ -25,6 +25,7 @@ export interface ConnectionOptions {
 
 /** What is prepared before the connection exists, and taken over when it does. */
 export interface Admission {
+  /** As the token of the handshake says; a connection may go on with another one. */
   readonly principal: Principal;
   readonly options: ConnectionOptions;
   readonly resume: ResumePoint;
@@ -44,6 +45,8 @@ export interface Caller {
   readonly options: ConnectionOptions;
   emitError(envelope: ErrorEnvelope): void;
   acknowledge(cursor: string): Promise<RequestResult<'events_ack'>>;
+  /** Goes on with another token. @throws ComponentError AUTH_USER_MISMATCH */
+  renew(principal: Principal): void;
 }
 
 /** Answers one kind of request of a verified caller. */

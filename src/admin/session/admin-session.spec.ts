@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Controller, Get, Global, Module, Post, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, Module, Post, Res, UseGuards } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Response } from 'express';
 import { SignJWT } from 'jose';
 import { DevelopmentIssuer, type Principal } from '../../auth';
@@ -41,10 +42,6 @@ class GuardedController {
   }
 }
 
-@Global()
-@Module({ providers: [{ provide: FailureReporter, useClass: RecordingReporter }], exports: [FailureReporter] })
-class ReportingModule {}
-
 @Module({ imports: [AdminSessionModule], controllers: [GuardedController] })
 class GuardedModule {}
 
@@ -56,11 +53,12 @@ let user: string;
 
 async function start(environment: Record<string, string> = {}): Promise<HttpApp> {
   const config = loadConfig({ DATA_DIR: dataDir, ...environment });
-  return HttpApp.start(config, [ReportingModule, GuardedModule], (nest) => {
+  const mountBoard = (nest: NestExpressApplication): void => {
     nest.use('/admin/queues', adminMiddleware(nest.get(AdminAccess)), (_: unknown, response: Response) => {
       response.json({ board: (response.locals.principal as Principal).user_id });
     });
-  });
+  };
+  return HttpApp.start(config, [GuardedModule], mountBoard, { reporter: new RecordingReporter() });
 }
 
 beforeAll(async () => {

@@ -14,9 +14,9 @@ export function cookieToken(headers: IncomingHttpHeaders): string | null {
 }
 
 /** Keeps a verified token in the browser until it ends: out of reach of scripts and of requests from other sites. */
-export function setCookieToken(response: Response, token: string, expiresAt: Date | null, secure: boolean): void {
-  const maxAge = expiresAt ? { maxAge: expiresAt.getTime() - Date.now() } : {};
-  response.cookie(NAME, token, { ...attributes(secure), ...maxAge, encode: String });
+export function setCookieToken(response: Response, token: string, expiresAt: Date, secure: boolean): void {
+  const maxAge = expiresAt.getTime() - Date.now();
+  response.cookie(NAME, token, { ...attributes(secure), maxAge, encode: String });
 }
 
 export function clearCookieToken(response: Response, secure: boolean): void {

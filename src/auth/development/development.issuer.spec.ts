@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../../config';
 import { PassportJwtStrategy } from '../passport-jwt.strategy';
 import { PassportJwtVerifier } from '../passport-jwt.verifier';
+import { RemoteAuth } from '../remote/remote-auth';
 import { TrustedIssuer } from '../trusted-issuer';
 import { developmentSecret } from './development-secret';
 import { DevelopmentIssuer } from './development.issuer';
@@ -21,7 +22,10 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 async function verifier(environment: Record<string, string> = {}): Promise<PassportJwtVerifier> {
-  const trusted = await TrustedIssuer.fromConfig(loadConfig({ DATA_DIR: dataDir, ...environment }));
+  const trusted = await TrustedIssuer.fromConfig(
+    loadConfig({ DATA_DIR: dataDir, ...environment }),
+    new RemoteAuth(null, null),
+  );
   return new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted);
 }
 
@@ -32,8 +36,8 @@ describe('DevelopmentIssuer', () => {
     const principal = await (await verifier()).verify(await issuer.issue({ user: 'alice', ttlSeconds: 90 }));
     expect(principal).toMatchObject({ user_id: 'alice', admin: false, scopes: new Set() });
     expect(principal.token_id).toMatch(/^[0-9a-f-]{36}$/);
-    expect(principal.expires_at!.getTime() / 1000 - before).toBeGreaterThanOrEqual(90);
-    expect(principal.expires_at!.getTime() / 1000 - before).toBeLessThan(100);
+    expect(principal.expires_at.getTime() / 1000 - before).toBeGreaterThanOrEqual(90);
+    expect(principal.expires_at.getTime() / 1000 - before).toBeLessThan(100);
   });
 
   it('makes an admin only of whom it is told to', async () => {

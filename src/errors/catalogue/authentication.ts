@@ -1,6 +1,9 @@
 import { defineReasons } from './definition';
 
-/** 1002: who is calling could not be established, or is not allowed to. A new connection with the same token fails alike. */
+/**
+ * 1002: who is calling could not be established, or is not allowed to. With the same token a new connection fails alike; one that has
+ * expired is the client's to renew.
+ */
 export const AUTHENTICATION = defineReasons('Authentication', {
   AUTH_TOKEN_MISSING: {
     severity: 'warning',
@@ -12,7 +15,7 @@ export const AUTHENTICATION = defineReasons('Authentication', {
   AUTH_TOKEN_MALFORMED: {
     severity: 'warning',
     http: 401,
-    message: 'The token is not a JSON Web Token',
+    message: 'The token cannot be read',
     reconnect: false,
     publicDetails: ['problem'],
     aggregate: true,
@@ -28,7 +31,6 @@ export const AUTHENTICATION = defineReasons('Authentication', {
     severity: 'info',
     http: 401,
     message: 'The token has expired',
-    reconnect: false,
     publicDetails: ['expired_at'],
     aggregate: true,
   },
@@ -85,6 +87,33 @@ export const AUTHENTICATION = defineReasons('Authentication', {
     publicDetails: ['scope'],
     aggregate: true,
   },
+  AUTH_TOKEN_REVOKED: {
+    severity: 'warning',
+    http: 401,
+    message: 'The token was revoked',
+    reconnect: false,
+    aggregate: true,
+  },
+  AUTH_TOKEN_INACTIVE: {
+    severity: 'warning',
+    http: 401,
+    message: 'The authentication service does not know the token as active',
+    reconnect: false,
+    aggregate: true,
+  },
+  AUTH_USER_MISMATCH: {
+    severity: 'warning',
+    http: 403,
+    message: 'The new token belongs to another user than the connection',
+    reconnect: false,
+  },
+  AUTH_WEBHOOK_SIGNATURE: {
+    severity: 'warning',
+    http: 401,
+    message: 'The signature of the webhook does not verify',
+    reconnect: false,
+    aggregate: true,
+  },
   USER_ERASED: {
     severity: 'info',
     http: 410,
@@ -95,8 +124,40 @@ export const AUTHENTICATION = defineReasons('Authentication', {
   AUTH_SERVICE_UNAVAILABLE: {
     severity: 'error',
     http: 503,
-    message: 'The authentication service gave no answer',
+    message: 'The authentication service cannot be reached, or fails',
     retryAfterMs: 2_000,
+  },
+  AUTH_SERVICE_TIMEOUT: {
+    severity: 'error',
+    http: 504,
+    message: 'The authentication service did not answer in time',
+    retryAfterMs: 2_000,
+    publicDetails: ['timeout_ms'],
+  },
+  AUTH_SERVICE_INVALID_ANSWER: {
+    severity: 'error',
+    http: 502,
+    message: 'The authentication service gave an answer that makes no sense',
+    retryAfterMs: 5_000,
+  },
+  AUTH_CIRCUIT_OPEN: {
+    severity: 'error',
+    http: 503,
+    message: 'The authentication service failed repeatedly and is left alone for a moment',
+    retryAfterMs: 2_000,
+  },
+  AUTH_CREDENTIALS_REFUSED: {
+    severity: 'critical',
+    http: 503,
+    message: "The authentication service refused this server's own credentials",
+    retryAfterMs: 10_000,
+  },
+  AUTH_SERVICE_DISABLED: {
+    severity: 'warning',
+    http: 503,
+    message: 'Signing in is switched off',
+    retryAfterMs: 30_000,
+    aggregate: true,
   },
   DEV_TOKEN_REFUSED: {
     severity: 'warning',

@@ -21,7 +21,7 @@ describe('the catalogue', () => {
   });
 
   it('does not ask a client to reconnect with what was refused for good', () => {
-    const refused = ['AUTH_TOKEN_EXPIRED', 'ORIGIN_NOT_ALLOWED', 'PROTOCOL_VERSION_UNSUPPORTED'] as const;
+    const refused = ['AUTH_TOKEN_REVOKED', 'ORIGIN_NOT_ALLOWED', 'PROTOCOL_VERSION_UNSUPPORTED'] as const;
     expect(refused.filter((reason) => CATALOGUE[reason].reconnect || CATALOGUE[reason].retryable)).toEqual([]);
   });
 });

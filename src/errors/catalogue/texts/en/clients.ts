@@ -1,77 +1,7 @@
 import type { UserText } from '../user-text';
 
-/** 1002 to 1004: signing in, connecting, asking. */
+/** 1003 and 1004: connecting, asking. */
 export const CLIENTS = {
-  AUTH_TOKEN_MISSING: {
-    message: 'You are not signed in',
-    user_friendly_message: 'The app did not tell us who you are, so we could not let you in.',
-    action_required: 'Sign in and try again',
-  },
-  AUTH_TOKEN_MALFORMED: {
-    message: 'Your sign-in could not be read',
-    user_friendly_message: 'The app sent a sign-in that we cannot read.',
-    action_required: 'Sign in again',
-  },
-  AUTH_TOKEN_SIGNATURE: {
-    message: 'Your sign-in could not be verified',
-    user_friendly_message: 'We could not confirm that your sign-in is genuine.',
-    action_required: 'Sign in again',
-  },
-  AUTH_TOKEN_EXPIRED: {
-    message: 'Your sign-in has expired',
-    user_friendly_message: 'You have been signed in for as long as one sign-in lasts.',
-    action_required: 'Sign in again to continue',
-  },
-  AUTH_TOKEN_NOT_YET_VALID: {
-    message: 'Your sign-in is not valid yet',
-    user_friendly_message: 'Your sign-in begins at a later time; a clock may be wrong.',
-    action_required: 'Check the clock of your device, then sign in again',
-  },
-  AUTH_TOKEN_AUDIENCE: {
-    message: 'Your sign-in is for another service',
-    user_friendly_message: 'You are signed in to a different service than this one.',
-    action_required: 'Sign in to this service',
-  },
-  AUTH_TOKEN_ISSUER: {
-    message: 'Your sign-in comes from elsewhere',
-    user_friendly_message: 'Your sign-in was issued by somebody this service does not trust.',
-    action_required: 'Sign in through this service',
-  },
-  AUTH_TOKEN_SUBJECT: {
-    message: 'Your sign-in names nobody',
-    user_friendly_message: 'Your sign-in does not say clearly who you are.',
-    action_required: 'Sign in again; if it stays, tell support',
-  },
-  AUTH_TOKEN_IN_URL: {
-    message: 'The app signs in unsafely',
-    user_friendly_message: 'The app put your sign-in into a web address, where others could see it, so we refused it.',
-    action_required: 'Update the app, and sign in again so that the old sign-in ends',
-  },
-  AUTH_ALGORITHM_NOT_ALLOWED: {
-    message: 'Your sign-in is not secured as it should be',
-    user_friendly_message: 'Your sign-in is protected in a way that this service does not accept.',
-    action_required: 'Sign in again; if it stays, tell support',
-  },
-  AUTH_SCOPE_MISSING: {
-    message: 'You are not allowed to do this',
-    user_friendly_message: 'Your account lacks the permission that this needs.',
-    action_required: 'Ask an administrator for access',
-  },
-  USER_ERASED: {
-    message: 'Your data was erased',
-    user_friendly_message: 'An administrator has erased all your conversations here.',
-    action_required: 'Sign in again if you want to begin anew',
-  },
-  AUTH_SERVICE_UNAVAILABLE: {
-    message: 'We cannot check sign-ins right now',
-    user_friendly_message: 'The service that confirms who you are does not answer.',
-    action_required: 'Wait a moment; the app will try again',
-  },
-  DEV_TOKEN_REFUSED: {
-    message: 'No test sign-in for this request',
-    user_friendly_message: 'Test sign-ins are given only on the computer on which the service runs.',
-    action_required: 'Ask for the sign-in on that computer itself',
-  },
   ORIGIN_NOT_ALLOWED: {
     message: 'This page may not connect',
     user_friendly_message: 'The web page you are on is not allowed to use this service.',

@@ -1,0 +1,46 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { type ComponentError, FailureReporter, PeriodicLoop } from '../errors';
+import { RemoteAuth } from './remote/remote-auth';
+
+const EVERY_MS = 2_000;
+
+/** How the service behind the verifier is, seen by a look every two seconds: it is found again without anybody signing in. */
+@Injectable()
+export class AuthService implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly loop: PeriodicLoop;
+
+  constructor(
+    private readonly remote: RemoteAuth,
+    reporter: FailureReporter,
+  ) {
+    const work = () => this.probe();
+    this.loop = new PeriodicLoop({
+      name: 'auth.probe',
+      everyMs: EVERY_MS,
+      work,
+      reporter,
+      component: 'Authentication',
+    });
+  }
+
+  /** Why tokens cannot be verified as they should be; null while they can, and where no service is needed for it. */
+  get outage(): ComponentError | null {
+    return this.remote.sources.find(({ outage }) => outage !== null)?.outage ?? null;
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.remote.sources.length === 0) return;
+    this.loop.start();
+    void this.loop.trigger();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  private async probe(): Promise<void> {
+    const probes = await Promise.allSettled(this.remote.sources.map((source) => source.probe()));
+    const failed = probes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failed) throw failed.reason;
+  }
+}
