@@ -76,7 +76,7 @@ describe('with a discovered issuer and opaque tokens', () => {
     });
     expect(app.lines.find((line) => line['support_code'] === error.support_code)).toMatchObject({
       operation: 'handshake.token',
-      details: { endpoint: 'introspection', url: provider.introspectionUrl },
+      private_details: { endpoint: 'introspection', url: provider.introspectionUrl },
     });
     expect(await live.request('auth_refresh', { token: refreshed })).toMatchObject({
       ok: false,
