@@ -33,7 +33,13 @@ describe('AgentContext.tool', () => {
     const { outputs, result } = await drive(tool);
     expect(result).toEqual([false, 'a', 'b']);
     expect(outputs).toEqual([
-      { type: 'tool_executing', tool_call_id: expect.any(String), tool: 'split', arguments: { text: 'a b' } },
+      {
+        type: 'tool_executing',
+        tool_call_id: expect.any(String),
+        tool: 'split',
+        arguments: { text: 'a b' },
+        mark: { key: expect.stringMatching(/^tool:split:.*:1$/), state: 'started' },
+      },
       {
         type: 'tool_completed',
         tool_call_id: (outputs[0] as { tool_call_id: string }).tool_call_id,
@@ -41,6 +47,11 @@ describe('AgentContext.tool', () => {
         ok: true,
         summary: '3 parts',
         duration_ms: expect.any(Number),
+        mark: {
+          key: (outputs[0] as { mark: { key: string } }).mark.key,
+          state: 'completed',
+          result: '[false,"a","b"]',
+        },
       },
     ]);
     expect((outputs[0] as { tool_call_id: string }).tool_call_id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { ComponentError } from '../errors';
-import type { AgentContext, AgentOutput, ToolCompleted } from './agent';
+import type { AgentContext, AgentOutput, ToolCompleted, ToolOptions } from './agent';
 import { boundedObject, boundedText } from './safe-text';
-import type { RunClocks } from './run-clocks';
-import { untilAborted } from './until';
+import { StepJournal, storable } from './step-journal';
+import { doStep, isTimeout, type StepServices, within } from './steps';
 
 const MAX_ARGUMENTS = 4096;
 const MAX_SUMMARY = 500;
@@ -15,14 +15,15 @@ export type AgentContextSource = Pick<
   'message' | 'run_id' | 'thread_id' | 'user_id' | 'attempt' | 'signal' | 'history'
 >;
 
-/** What an attempt under way adds; without it, as in tests of agents, no limit applies. */
-export interface AttemptServices {
-  readonly clocks?: Pick<RunClocks, 'whileRunning'>;
-  /** Longest time of one tool call, in milliseconds. */
-  readonly toolTimeoutMs?: number;
+/** What an attempt under way adds; without it, as in tests of agents, no limit applies and nothing is remembered. */
+export interface AttemptServices extends StepServices {
+  /** Parts of the answer that are finished are not written again. */
+  readonly continues?: boolean;
 }
 
-export function createAgentContext(source: AgentContextSource, services: AttemptServices = {}): AgentContext {
+export function createAgentContext(source: AgentContextSource, services: Partial<AttemptServices> = {}): AgentContext {
+  const { signal } = source;
+  const attempt = { journal: new StepJournal([], () => Promise.resolve()), ...services, signal };
   return {
     ...source,
     thinking: (text, step) => ({ type: 'thinking', text: boundedText(text, MAX_THINKING), step }),
@@ -31,68 +32,71 @@ export function createAgentContext(source: AgentContextSource, services: Attempt
       progress: Math.min(1, Math.max(0, Number.isNaN(progress) ? 0 : progress)),
       message: boundedText(message, MAX_SUMMARY),
     }),
-    tool: (name, args, run, summary) => callTool({ signal: source.signal, name, args, run, summary, services }),
+    tool: (name, args, run, options) =>
+      callTool(attempt, { name, args, run, options: typeof options === 'function' ? { summary: options } : options }),
+    step: (key, run, options) => doStep(attempt, `step:${key}`, run, options),
+    stream: (key, run) => writePart(attempt, `stream:${key}`, run),
   };
 }
 
+type Attempt = AttemptServices & { readonly signal: AbortSignal };
+
 interface ToolCall<R> {
-  signal: AbortSignal;
   name: string;
   args: unknown;
   run: (signal: AbortSignal) => R | Promise<R>;
-  summary?: (result: R) => string;
-  services: AttemptServices;
+  options?: ToolOptions<R>;
 }
 
-async function* callTool<R>(call: ToolCall<R>): AsyncGenerator<AgentOutput, R, void> {
-  call.signal.throwIfAborted();
-  const tool_call_id = uuidv7();
+async function* callTool<R>(attempt: Attempt, call: ToolCall<R>): AsyncGenerator<AgentOutput, R, void> {
+  const { signal, journal } = attempt;
+  const { name, run, options = {} } = call;
+  signal.throwIfAborted();
+  const key = options.id === undefined ? journal.keyOf(name, call.args) : `tool:${options.id}`;
+  const memo = journal.recall(key, options.idempotent ?? false);
+  if (memo !== null) return memo.value as R;
+  const tool = { tool_call_id: uuidv7(), tool: name };
   const started = performance.now();
-  const completed = (outcome: Pick<ToolCompleted, 'ok' | 'summary' | 'error'>): ToolCompleted => ({
+  const completed = (outcome: Pick<ToolCompleted, 'ok' | 'summary' | 'error' | 'mark'>): ToolCompleted => ({
     type: 'tool_completed',
-    tool_call_id,
-    tool: call.name,
+    ...tool,
     ...outcome,
     summary: boundedText(outcome.summary, MAX_SUMMARY),
     duration_ms: Math.round(performance.now() - started),
   });
-  yield { type: 'tool_executing', tool_call_id, tool: call.name, arguments: boundedObject(call.args, MAX_ARGUMENTS) };
-  let result: R;
+  const args = boundedObject(call.args, MAX_ARGUMENTS);
+  yield { type: 'tool_executing', ...tool, arguments: args, mark: { key, state: 'started' } };
+  let outcome: { result: string | null; value: unknown };
   let summary: string;
   try {
-    result = await within(call);
-    summary = call.summary?.(result) ?? '';
+    const result = await within(attempt, name, run, options.timeoutMs);
+    outcome = storable(key, result);
+    summary = options.summary?.(result) ?? '';
   } catch (cause) {
     // An interrupted tool has not failed: the engine knows why it aborted and says so.
-    call.signal.throwIfAborted();
-    const error = isTimeout(cause)
+    signal.throwIfAborted();
+    const timeout = isTimeout(cause);
+    const error = timeout
       ? cause
-      : ComponentError.agentSupervisor('AGENT_TOOL_FAILED', { cause, details: { tool: call.name } });
-    yield completed({ ok: false, summary: `${call.name} failed`, error });
+      : ComponentError.agentSupervisor('AGENT_TOOL_FAILED', { cause, details: { tool: name } });
+    // What took too long may go on elsewhere: nobody knows how it ends.
+    const mark = timeout ? undefined : ({ key, state: 'failed' } as const);
+    yield completed({ ok: false, summary: `${name} failed`, error, mark });
     throw error;
   }
-  yield completed({ ok: true, summary });
-  return result;
+  yield completed({ ok: true, summary, mark: { key, state: 'completed', result: outcome.result } });
+  return outcome.value as R;
 }
 
-/** Runs a tool under its own clock. @throws ComponentError TOOL_TIMEOUT, the signal's reason, or what the tool throws */
-async function within<R>({ name, signal, run, services }: ToolCall<R>): Promise<R> {
-  const { clocks, toolTimeoutMs } = services;
-  const limit = new AbortController();
-  const details = { tool: name, timeout_ms: toolTimeoutMs };
-  const timer =
-    toolTimeoutMs === undefined
-      ? undefined
-      : setTimeout(() => limit.abort(ComponentError.agentSupervisor('TOOL_TIMEOUT', { details })), toolTimeoutMs);
-  const either = AbortSignal.any([signal, limit.signal]);
-  const work = (): Promise<R> => untilAborted(either, async () => run(either));
-  try {
-    return await (clocks ? clocks.whileRunning(work) : work());
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function isTimeout(error: unknown): error is ComponentError {
-  return error instanceof ComponentError && error.reason === 'TOOL_TIMEOUT';
+async function* writePart<R>(
+  { signal, journal, continues = false }: Attempt,
+  key: string,
+  run: (signal: AbortSignal) => AsyncGenerator<AgentOutput, R, void>,
+): AsyncGenerator<AgentOutput, R, void> {
+  signal.throwIfAborted();
+  const memo = continues ? journal.recall(key, true) : null;
+  if (memo !== null) return memo.value as R;
+  const { result, value } = storable(key, yield* run(signal));
+  if (continues) await journal.write({ key, state: 'completed', result });
+  return value as R;
 }

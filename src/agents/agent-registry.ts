@@ -4,6 +4,7 @@ import { DiscoveryService } from '@nestjs/core';
 import { AppConfig, ConfigurationError, type ConfigurationProblem } from '../config';
 import { ComponentError } from '../errors';
 import { AGENT_METADATA, type AgentOptions, type AgentRunner } from './agent';
+import type { ClockLimits } from './run-clocks';
 
 export interface RegisteredAgent extends AgentOptions {
   runner: AgentRunner;
@@ -59,6 +60,22 @@ export class AgentRegistry implements OnModuleInit {
       throw ComponentError.messageHandler('AGENT_UNKNOWN', { details: { agent: name, available: this.names() } });
     }
     return agent;
+  }
+
+  /** Whether the agent's answers are continued by later attempts. */
+  continues(name: string): boolean {
+    return this.agents.get(name)?.continues ?? false;
+  }
+
+  /** The time limits of the agent's attempts. */
+  limitsOf(agent: RegisteredAgent): ClockLimits {
+    const { totalTimeoutMs, firstOutputTimeoutMs, stallTimeoutMs, toolTimeoutMs } = this.config.agents;
+    return {
+      totalMs: agent.timeoutMs ?? totalTimeoutMs,
+      firstOutputMs: agent.firstOutputTimeoutMs ?? firstOutputTimeoutMs,
+      betweenOutputsMs: agent.stallTimeoutMs ?? stallTimeoutMs,
+      toolMs: agent.toolTimeoutMs ?? toolTimeoutMs,
+    };
   }
 
   /** How long runs may wait for a worker: agents with a limit of their own, and the one of all others. */

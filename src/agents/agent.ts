@@ -1,5 +1,6 @@
 import { applyDecorators, Injectable, SetMetadata } from '@nestjs/common';
 import type { ComponentError } from '../errors';
+import type { StepMark } from './run-steps.store';
 
 /** A tool call began. `arguments` is bounded (4 KB as JSON) and well-formed text: it goes to the user and into jsonb. */
 export interface ToolExecuting {
@@ -7,6 +8,8 @@ export interface ToolExecuting {
   tool_call_id: string;
   tool: string;
   arguments: Record<string, unknown>;
+  /** Set by `ctx.tool`: stored with the event. */
+  mark?: StepMark;
 }
 
 /**
@@ -21,6 +24,8 @@ export interface ToolCompleted {
   summary: string;
   duration_ms: number;
   error?: ComponentError;
+  /** Set by `ctx.tool`: stored with the event. */
+  mark?: StepMark;
 }
 
 /** What an agent may yield; a string is the next piece of the answer. */
@@ -53,15 +58,45 @@ export interface AgentContext {
   /** `progress` is 0–1. */
   progress(progress: number, message: string): AgentOutput;
   /**
-   * Runs a tool visibly; use with `yield*`. A failure throws `AGENT_TOOL_FAILED` (1008) with the tool's error as cause;
+   * Runs a tool visibly, as a step; use with `yield*`. A failure throws `AGENT_TOOL_FAILED` (1008) with the tool's error as cause;
    * an abort throws the signal's reason. `summary` says the result in a line (at most 500 characters).
    */
   tool<A, R>(
     name: string,
     args: A,
     run: (signal: AbortSignal) => R | Promise<R>,
-    summary?: (result: R) => string,
+    options?: ToolOptions<R> | ToolOptions<R>['summary'],
   ): AsyncGenerator<AgentOutput, R, void>;
+  /**
+   * Does something once in the life of the run: later attempts get the stored result, which is JSON of at most 256 KB. `key` (1-200 characters)
+   * names the step within the run. @throws what `run` throws; ComponentError STEP_OUTCOME_UNKNOWN, TOOL_TIMEOUT
+   */
+  step<R>(key: string, run: (signal: AbortSignal) => R | Promise<R>, options?: StepOptions): Promise<R>;
+  /**
+   * Writes a part of the answer as a step; use with `yield*`. Where the agent continues its answers, a part that was finished is kept and not
+   * written again: later attempts get the stored value that `run` returned.
+   */
+  stream<R>(
+    key: string,
+    run: (signal: AbortSignal) => AsyncGenerator<AgentOutput, R, void>,
+  ): AsyncGenerator<AgentOutput, R, void>;
+}
+
+/** How a step is done. */
+export interface StepOptions {
+  /** It may be done again where nobody knows whether it was done: reading, or what the other side recognises. Default false. */
+  idempotent?: boolean;
+  /** Longest time in milliseconds; default: the agent's `toolTimeoutMs`. */
+  timeoutMs?: number;
+  /** Further tries within the attempt, for failures that are retryable; default 0. */
+  retry?: number;
+}
+
+export interface ToolOptions<R> extends Omit<StepOptions, 'retry'> {
+  /** Says the result in a line of at most 500 characters. */
+  summary?: (result: R) => string;
+  /** Names the call within the run; default: its name, its arguments, and how often it was called with them. */
+  id?: string;
 }
 
 export interface AgentRunner {
@@ -84,6 +119,11 @@ export interface AgentOptions {
   queueTimeoutMs?: number;
   /** How many attempts at most, takeovers included; default: `RUN_MAX_ATTEMPTS`. */
   maxAttempts?: number;
+  /**
+   * Answers are continued by a later attempt: what was written up to the last completed step is kept, and what the agent says before it has
+   * asked for that step again is dropped. Such an agent asks for the same steps on every attempt. Default false: answers begin anew.
+   */
+  continues?: boolean;
   /** The agent that answers when this one has failed for good; default: `FALLBACK_AGENT`. */
   fallback?: string;
 }

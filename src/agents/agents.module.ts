@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { ActiveRuns } from './active-runs';
 import { AgentRegistry } from './agent-registry';
 import { AttemptFailures } from './attempt-failures.service';
+import { AttemptSteps } from './attempt-steps.service';
 import { AttemptText } from './attempt-text';
 import { BUILTIN_AGENTS } from './builtin';
 import { Checkpoints } from './checkpoints.service';
@@ -20,6 +21,7 @@ import { RunExecutor } from './run-executor.service';
 import { RunFailures } from './run-failures.service';
 import { RunLeases } from './run-leases.service';
 import { RunRetry } from './run-retry.service';
+import { RunSteps } from './run-steps.store';
 import { RunStore } from './run.store';
 import { RunWriters } from './run-writers.service';
 import { SupervisorIndicator } from './supervisor.indicator';
@@ -38,6 +40,7 @@ import { Workers } from './workers.service';
     ActiveRuns,
     AgentRegistry,
     AttemptFailures,
+    AttemptSteps,
     AttemptText,
     Checkpoints,
     Dispatcher,
@@ -54,6 +57,7 @@ import { Workers } from './workers.service';
     RunFailures,
     RunLeases,
     RunRetry,
+    RunSteps,
     RunStore,
     RunWriters,
     Supervisor,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { FailureReporter, PeriodicLoop } from '../errors';
 import { Database } from '../persistence';
@@ -5,6 +6,7 @@ import { ActiveRuns } from './active-runs';
 
 const EVERY_MS = 250;
 const EVERY_CHARS = 2_048;
+const SETTLE_AGAIN_MS = 20;
 
 interface Chunk {
   readonly fence: number;
@@ -60,6 +62,15 @@ export class Checkpoints {
     if (chunk?.fence === place.fence) chunk.text += text;
     else this.pending.set(runId, { ...place, text });
     if ((chunk?.text.length ?? 0) >= EVERY_CHARS) void this.loop.trigger();
+  }
+
+  /** Resolves when all that was added of the run so far is written. @throws the reason of the abort */
+  async settle(runId: string, signal: AbortSignal): Promise<void> {
+    while (this.pending.has(runId)) {
+      signal.throwIfAborted();
+      await this.loop.trigger();
+      if (this.pending.has(runId)) await delay(SETTLE_AGAIN_MS);
+    }
   }
 
   /** The run has ended: what is not written yet is in its final content. */

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { ComponentError, FailureReporter } from '../errors';
 import { UserBus, type NewEvent } from '../mailbox';
 import type { ActiveRun } from './active-runs';
-import type { AgentOutput, ToolCompleted } from './agent';
+import type { AgentOutput, ToolCompleted, ToolExecuting } from './agent';
+import type { AttemptRecord } from './attempt-steps.service';
 import { Checkpoints } from './checkpoints.service';
 import type { Run } from './run';
-import type { RunWriter } from './run-writer';
 import { safeObject } from './safe-text';
 import { TextStream, type TextPiece } from './text-stream';
 
@@ -29,18 +29,20 @@ export class OutputSink {
     private readonly reporter: FailureReporter,
   ) {}
 
-  open(run: Run, active: ActiveRun, writer: RunWriter): Output {
-    const text = new TextStream();
+  open(run: Run, active: ActiveRun, record: AttemptRecord): Output {
+    const text = new TextStream(active.text.length);
     let steps = 0;
     const write = (piece: TextPiece | null): void => {
       if (piece !== null) this.write(run, active, piece);
     };
     return {
       accept: async (output) => {
+        if (record.repeating && isSaid(output)) return;
         if (typeof output === 'string') return write(text.push(output));
         const event = await this.eventOf(run, output, steps + 1);
         if (event.type === 'agent_thinking') steps += 1;
-        await writer.append([{ ...event, data: safeObject(event.data) }], active.controller.signal);
+        const marks = isToolOutput(output) && output.mark ? [output.mark] : [];
+        await record.write([{ ...event, data: safeObject(event.data) }], marks);
       },
       flush: () => write(text.flush()),
     };
@@ -66,7 +68,7 @@ export class OutputSink {
       case 'progress':
         return { ...place, type: 'agent_progress', data: { progress: output.progress, message: output.message } };
       case 'tool_executing': {
-        const { type, ...data } = output;
+        const { type, mark: _, ...data } = output;
         return { ...place, type, data };
       }
       case 'tool_completed':
@@ -80,13 +82,22 @@ export class OutputSink {
 
   private async toolData(
     run: Run,
-    { type: _, error, ...data }: ToolCompleted,
+    { type: _type, mark: _mark, error, ...data }: ToolCompleted,
   ): Promise<NewEvent<'tool_completed'>['data']> {
     if (error === undefined) return data;
     const { id: run_id, user_id, thread_id } = run;
     const failure = await this.reporter.report(error, { operation: 'run.tool', run_id, user_id, thread_id });
     return { ...data, error: failure.error };
   }
+}
+
+/** What an attempt says again until it has come to where the last one was. Tools are told of where they run. */
+function isSaid(output: AgentOutput): boolean {
+  return typeof output === 'string' || output.type === 'thinking' || output.type === 'progress';
+}
+
+function isToolOutput(output: Exclude<AgentOutput, string>): output is ToolExecuting | ToolCompleted {
+  return output.type === 'tool_executing' || output.type === 'tool_completed';
 }
 
 function unexpected(output: never): string {

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { AppConfig } from '../config';
 import { FailureReporter } from '../errors';
 import type { ActiveRun } from './active-runs';
 import type { AgentContext } from './agent';
 import { createAgentContext } from './agent-context';
 import { AgentRegistry, type RegisteredAgent } from './agent-registry';
 import { AttemptFailures } from './attempt-failures.service';
+import { type AttemptRecord, AttemptSteps } from './attempt-steps.service';
 import { OutputSink } from './output-sink.service';
 import type { Run } from './run';
 import { type ClockLimits, RunClocks } from './run-clocks';
@@ -19,7 +19,7 @@ interface Attempt {
   readonly run: Run;
   readonly agent: RegisteredAgent;
   readonly active: ActiveRun;
-  readonly writer: RunWriter;
+  readonly record: AttemptRecord;
   readonly clocks: RunClocks;
   readonly limits: ClockLimits;
 }
@@ -30,10 +30,10 @@ export class RunAttempts {
   constructor(
     private readonly registry: AgentRegistry,
     private readonly runs: RunStore,
+    private readonly steps: AttemptSteps,
     private readonly sink: OutputSink,
     private readonly failures: AttemptFailures,
     private readonly reporter: FailureReporter,
-    private readonly config: AppConfig,
   ) {}
 
   /** Resolves when the run has ended, waits for its next attempt, was handed over, or is somebody else's. */
@@ -46,17 +46,18 @@ export class RunAttempts {
 
   private async complete(run: Run, active: ActiveRun, writer: RunWriter): Promise<void> {
     const agent = this.registry.get(run.agent);
-    const limits = limitsOf(agent, this.config);
+    const limits = this.registry.limitsOf(agent);
     const clocks = new RunClocks(agent.name, limits, active.controller);
-    await this.drive({ run, agent, active, writer, clocks, limits }).finally(() => clocks.stop());
+    const record = await this.steps.open(run, agent, active, writer);
+    await this.drive({ run, agent, active, record, clocks, limits }).finally(() => clocks.stop());
     await writer.end({ status: 'completed', content: active.text, usage: null }, active.shutdown);
   }
 
   private async drive(attempt: Attempt): Promise<void> {
-    const { run, agent, active, writer, clocks } = attempt;
+    const { run, agent, active, record, clocks } = attempt;
     const { signal } = active.controller;
     const stream = agent.runner.run(await this.contextOf(attempt));
-    const output = this.sink.open(run, active, writer);
+    const output = this.sink.open(run, active, record);
     let finished = false;
     try {
       for (;;) {
@@ -66,20 +67,22 @@ export class RunAttempts {
         await output.accept(next.value);
         await giveTurn();
       }
+      record.finish();
       output.flush();
     } finally {
       if (!finished) this.abandon(run, stream);
     }
   }
 
-  private async contextOf({ run, active, clocks, limits }: Attempt): Promise<AgentContext> {
+  private async contextOf({ run, agent, active, record, clocks, limits }: Attempt): Promise<AgentContext> {
     const { signal } = active.controller;
     const message = await untilDatabaseTakes(signal, () => this.runs.messageContent(run));
     const { id: run_id, thread_id, user_id, attempt } = run;
     const history: AgentContext['history'] = (limit = 20) =>
       untilDatabaseTakes(signal, () => this.runs.history(run, limit));
     const source = { message, run_id, thread_id, user_id, attempt, signal, history };
-    return createAgentContext(source, { clocks, toolTimeoutMs: limits.toolMs });
+    const { journal } = record;
+    return createAgentContext(source, { clocks, journal, continues: agent.continues, toolTimeoutMs: limits.toolMs });
   }
 
   /** Lets the agent run its `finally` blocks, without waiting for one that never comes to them. */
@@ -93,13 +96,4 @@ export class RunAttempts {
       }),
     );
   }
-}
-
-function limitsOf(agent: RegisteredAgent, { agents }: AppConfig): ClockLimits {
-  return {
-    totalMs: agent.timeoutMs ?? agents.totalTimeoutMs,
-    firstOutputMs: agent.firstOutputTimeoutMs ?? agents.firstOutputTimeoutMs,
-    betweenOutputsMs: agent.stallTimeoutMs ?? agents.stallTimeoutMs,
-    toolMs: agent.toolTimeoutMs ?? agents.toolTimeoutMs,
-  };
 }

@@ -4,6 +4,7 @@ import { ComponentError } from '../errors';
 import { MailboxStore, type NewEvent } from '../mailbox';
 import { Database, type Transaction } from '../persistence';
 import { ActiveRuns } from './active-runs';
+import { AttemptText } from './attempt-text';
 import { Dispatcher } from './dispatcher.service';
 import { hasEnded, type Run, type RunOutcome } from './run';
 import { RunStore } from './run.store';
@@ -14,6 +15,7 @@ export class RunEnding {
   constructor(
     private readonly database: Database,
     private readonly runs: RunStore,
+    private readonly texts: AttemptText,
     private readonly mailbox: MailboxStore,
     private readonly active: ActiveRuns,
     private readonly dispatcher: Dispatcher,
@@ -54,7 +56,7 @@ export class RunEnding {
 
   /** What has been written of the answer, from this process's memory where it is newer than the checkpoint. */
   async textOf(tx: Transaction, run: Run): Promise<string> {
-    return this.active.text(run) ?? this.runs.writtenText(tx, run);
+    return this.active.text(run) ?? this.texts.of(tx, run);
   }
 
   wakeAfterCommit(tx: Transaction, userId: string): void {

@@ -38,7 +38,6 @@ export class RunExecutor {
     if (run === null) return;
     if (run.attempt === 1) this.policy.runBegan();
     active.fence = run.fence;
-    active.attempt = run.attempt;
     await this.attempts.advance(run, active, this.writers.of(run));
   }
 }

@@ -10,6 +10,7 @@ import { RunStop } from './active-runs';
 import { RunLeases } from './run-leases.service';
 import type { Run } from './run';
 import { NextAttempts } from './next-attempts.service';
+import { RunSteps } from './run-steps.store';
 import { RunWriter, type WriterStores } from './run-writer';
 
 const AWAY = ComponentError.database('DATABASE_UNAVAILABLE');
@@ -42,6 +43,7 @@ describe('the writer of a run', () => {
     mailbox: engine.app.get(MailboxStore),
     ending: engine.app.get(RunEnding),
     next: engine.app.get(NextAttempts),
+    steps: engine.app.get(RunSteps),
   });
 
   /** A database in which the outcomes of the given commits are unknown: they happen (`lost`) or not (`failed`). */

@@ -4,6 +4,7 @@ import { RunStop } from './active-runs';
 import type { NextAttempt, NextAttempts } from './next-attempts.service';
 import { hasEnded, type Run, type RunOutcome } from './run';
 import type { RunEnding } from './run-ending.service';
+import type { RunSteps, StepMarks } from './run-steps.store';
 import { untilDatabaseTakes } from './until';
 
 /** The stores that a writer writes to. */
@@ -12,6 +13,7 @@ export interface WriterStores {
   readonly mailbox: MailboxStore;
   readonly ending: RunEnding;
   readonly next: NextAttempts;
+  readonly steps: RunSteps;
 }
 
 type Position = Pick<Run, 'status' | 'fence' | 'attempt' | 'final_content'>;
@@ -22,19 +24,30 @@ type Position = Pick<Run, 'status' | 'fence' | 'attempt' | 'final_content'>;
  */
 export class RunWriter {
   private written = 0;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly run: Run,
     private readonly stores: WriterStores,
   ) {}
 
-  /** Appends events of the running attempt; gives up when `signal` is aborted. @throws RunStop when the lease is lost */
-  async append(events: readonly NewEvent[], signal: AbortSignal): Promise<void> {
+  /**
+   * Appends events of the running attempt, with what they tell of steps, after what was appended before; gives up when `signal` is aborted.
+   * @throws RunStop when the lease is lost
+   */
+  append(events: readonly NewEvent[], signal: AbortSignal, steps?: StepMarks): Promise<void> {
+    const mine = this.last.then(() => this.appendNow(events, signal, steps));
+    this.last = Promise.allSettled([mine]);
+    return mine;
+  }
+
+  private async appendNow(events: readonly NewEvent[], signal: AbortSignal, steps?: StepMarks): Promise<void> {
     signal.throwIfAborted();
     const number = this.written + 1;
     await this.write(signal, async (tx) => {
       if ((await this.claim(tx, number)) === 'repeated') return false;
-      await this.stores.mailbox.append(tx, this.run.user_id, events);
+      if (steps) await this.stores.steps.record(tx, this.run, steps);
+      if (events.length > 0) await this.stores.mailbox.append(tx, this.run.user_id, events);
       return true;
     });
     this.written = number;

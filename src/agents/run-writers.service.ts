@@ -4,6 +4,7 @@ import { Database } from '../persistence';
 import { NextAttempts } from './next-attempts.service';
 import type { Run } from './run';
 import { RunEnding } from './run-ending.service';
+import { RunSteps } from './run-steps.store';
 import { RunWriter } from './run-writer';
 
 /** Makes the writer of a leased run. */
@@ -14,10 +15,11 @@ export class RunWriters {
     private readonly mailbox: MailboxStore,
     private readonly ending: RunEnding,
     private readonly next: NextAttempts,
+    private readonly steps: RunSteps,
   ) {}
 
   of(run: Run): RunWriter {
-    const { database, mailbox, ending, next } = this;
-    return new RunWriter(run, { database, mailbox, ending, next });
+    const { database, mailbox, ending, next, steps } = this;
+    return new RunWriter(run, { database, mailbox, ending, next, steps });
   }
 }

@@ -73,15 +73,6 @@ export class RunStore {
     return row?.content ?? '';
   }
 
-  /** What is checkpointed of the answer of the run's current attempt. */
-  async writtenText(sql: Sql, run: Pick<Run, 'id' | 'attempt'>): Promise<string> {
-    const [row] = await sql.query<{ text: string | null }>(
-      `SELECT string_agg(text, '' ORDER BY index) AS text FROM run_text WHERE run_id = $1 AND attempt = $2`,
-      [run.id, run.attempt],
-    );
-    return row?.text ?? '';
-  }
-
   /**
    * Ends a run whose row the transaction has locked and found active. The caller appends `terminalEvent` in the same transaction, so
    * that the run has exactly one.

@@ -3,7 +3,9 @@ import { ComponentError } from '../../errors';
 
 const failSchema = z.strictObject({
   kind: z.enum(['throw', 'hang', 'crash', 'tool', 'provider']),
-  /** How many words are written before it fails. */
+  /** Where it fails: at its first thought, in its first tool, or in the text. */
+  phase: z.enum(['think', 'tool', 'text']).default('text'),
+  /** How many words are written before it fails in the text. */
   at_token: z.int().min(0).max(100_000).default(0),
   /** Only on these attempts; absent: on every one. */
   on_attempts: z.array(z.int().min(1)).optional(),
@@ -16,12 +18,20 @@ const drillSchema = z
     per_second: z.number().min(0).max(10_000).default(50),
     think: z.int().min(0).max(1000).default(0),
     tools: z.int().min(0).max(1000).default(0),
+    /** False: the outcome of a tool that was interrupted is unknown, and it is not called again. */
+    idempotent: z.boolean().default(true),
+    /** Words that are one step: a later attempt goes on after the last finished one. 0: no steps, it begins anew. */
+    words_per_step: z.int().min(0).max(100_000).default(0),
     fail: failSchema.optional(),
     ask: z.never({ error: 'not supported yet' }).optional(),
   })
   .refine(({ tokens, fail }) => (fail?.at_token ?? 0) <= tokens, {
     path: ['fail', 'at_token'],
     error: 'lies past the last token',
+  })
+  .refine(({ think, tools, fail }) => (fail?.phase !== 'think' || think > 0) && (fail?.phase !== 'tool' || tools > 0), {
+    path: ['fail', 'phase'],
+    error: 'needs a thought or a tool to fail in',
   });
 
 export type DrillRequest = z.infer<typeof drillSchema>;

@@ -10,20 +10,21 @@ import { type DrillFailure, type DrillRequest, readDrillRequest } from './drill-
 const BURST = 64;
 
 /** Writes `w0 w1 w2 …` and misbehaves on request, so that a checker can verify every character. Content: `DrillRequest`. */
-@Agent({ name: 'drill', description: 'Writes numbered words and fails on request, to test with' })
+@Agent({ name: 'drill', description: 'Writes numbered words and fails on request, to test with', continues: true })
 export class DrillAgent implements AgentRunner {
   async *run(ctx: AgentContext): AgentStream {
     const request = readDrillRequest(ctx.message);
+    const failure = failureOf(ctx, request);
     for (let step = 1; step <= request.think; step += 1) {
+      if (step === 1 && failure?.phase === 'think') await fail(ctx, failure, ctx.signal);
       yield ctx.thinking(`Thought ${step} of ${request.think}`, step);
     }
     for (let call = 1; call <= request.tools; call += 1) {
-      yield* ctx.tool(
-        'drill_tool',
-        { call },
-        () => call,
-        (result) => `Call ${result} of ${request.tools}`,
-      );
+      const failing = call === 1 && failure?.phase === 'tool' ? failure : undefined;
+      yield* ctx.tool('drill_tool', { call }, (signal) => useTool(ctx, call, signal, failing), {
+        idempotent: request.idempotent,
+        summary: (result) => `Call ${result} of ${request.tools}`,
+      });
     }
     yield* writeWords(ctx, request);
   }
@@ -36,15 +37,28 @@ export const drillProvider: FactoryProvider<DrillAgent | null> = {
   inject: [AppConfig],
 };
 
+async function useTool(ctx: AgentContext, call: number, signal: AbortSignal, failure?: DrillFailure): Promise<number> {
+  if (failure) await fail(ctx, failure, signal);
+  return call;
+}
+
 async function* writeWords(ctx: AgentContext, request: DrillRequest): AgentStream {
+  const { tokens, words_per_step: length } = request;
+  const failure = failureOf(ctx, request);
+  for (let from = 0; length > 0 && from < tokens; from += length)
+    yield* ctx.stream(`words-${from}`, () => words(ctx, request, from, Math.min(from + length, tokens)));
+  if (length === 0) yield* words(ctx, request, 0, tokens);
+  if (failure?.phase === 'text' && tokens === failure.at_token) yield* failInText(ctx, failure);
+}
+
+async function* words(ctx: AgentContext, request: DrillRequest, from: number, to: number): AgentStream {
   const failure = failureOf(ctx, request);
   const started = performance.now();
-  for (let token = 0; token < request.tokens; token += 1) {
-    if (token === failure?.at_token) yield* fail(ctx, failure);
-    await pace(ctx.signal, request.per_second, token, started);
+  for (let token = from; token < to; token += 1) {
+    if (failure?.phase === 'text' && token === failure.at_token) yield* failInText(ctx, failure);
+    await pace(ctx.signal, request.per_second, token - from, started);
     yield token === 0 ? 'w0' : ` w${token}`;
   }
-  if (request.tokens === failure?.at_token) yield* fail(ctx, failure);
 }
 
 function failureOf(ctx: AgentContext, { fail }: DrillRequest): DrillFailure | undefined {
@@ -59,7 +73,14 @@ async function pace(signal: AbortSignal, perSecond: number, token: number, start
   else if (token % BURST === 0) await nextTurn();
 }
 
-async function* fail(ctx: AgentContext, { kind, at_token }: DrillFailure): AgentStream {
+async function* failInText(ctx: AgentContext, failure: DrillFailure): AgentStream {
+  if (failure.kind !== 'tool') return await fail(ctx, failure, ctx.signal);
+  const { at_token } = failure;
+  yield* ctx.tool('drill_tool', { at_token, attempt: ctx.attempt }, (signal) => fail(ctx, failure, signal));
+}
+
+/** @throws what was asked for; `hang` lasts until the signal is aborted */
+async function fail(ctx: AgentContext, { kind, at_token }: DrillFailure, signal: AbortSignal): Promise<void> {
   const details = { at_token, attempt: ctx.attempt };
   switch (kind) {
     case 'throw':
@@ -67,15 +88,14 @@ async function* fail(ctx: AgentContext, { kind, at_token }: DrillFailure): Agent
     case 'provider':
       throw ComponentError.agentSupervisor('AGENT_PROVIDER_FAILED', { details });
     case 'tool':
-      yield* ctx.tool('drill_tool', details, () => Promise.reject(new Error('drill was asked for a failing tool')));
-      return;
+      throw new Error('drill was asked for a failing tool');
     case 'crash':
       process.kill(process.pid, 'SIGKILL');
       return;
     case 'hang':
-      ctx.signal.throwIfAborted();
-      await once(ctx.signal, 'abort');
-      ctx.signal.throwIfAborted();
+      signal.throwIfAborted();
+      await once(signal, 'abort');
+      signal.throwIfAborted();
       return;
     default:
       kind satisfies never;

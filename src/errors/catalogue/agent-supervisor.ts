@@ -71,6 +71,18 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     retryAfterMs: 5_000,
     publicDetails: ['timeout_ms'],
   },
+  STEP_OUTCOME_UNKNOWN: {
+    severity: 'error',
+    http: 500,
+    message: 'A step that may have been done is not done again',
+    publicDetails: ['step'],
+  },
+  AGENT_REPLAY_DIVERGED: {
+    severity: 'error',
+    http: 500,
+    message: 'The agent did not come again to where its answer was interrupted',
+    publicDetails: ['agent'],
+  },
   AGENT_OUTPUT_INVALID: {
     severity: 'error',
     http: 500,

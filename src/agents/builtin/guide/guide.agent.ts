@@ -43,9 +43,10 @@ export class GuideAgent implements AgentRunner {
 
   private async *lookUp(ctx: AgentContext, code: string): Parts {
     const find = () => this.supportCodes.find(code, ctx.user_id);
-    const story = yield* ctx.tool('lookup_support_code', { support_code: code }, find, (found) =>
-      found === null ? 'No failure of yours' : found.reason,
-    );
+    const story = yield* ctx.tool('lookup_support_code', { support_code: code }, find, {
+      idempotent: true,
+      summary: (found) => (found === null ? 'No failure of yours' : found.reason),
+    });
     const reason = story?.reason ?? code.replace(/_[^_]*$/, '');
     return [tellStory(code, story), ...(isReason(reason) ? [await this.explained(reason)] : [])];
   }
@@ -59,7 +60,7 @@ export class GuideAgent implements AgentRunner {
     ];
     const parts: Part[] = [];
     for (const { args, explain } of wanted.slice(0, MAX_NAMED)) {
-      parts.push(yield* ctx.tool('explain_error', args, explain, firstLine));
+      parts.push(yield* ctx.tool('explain_error', args, explain, { idempotent: true, summary: firstLine }));
     }
     return parts;
   }
@@ -69,22 +70,18 @@ export class GuideAgent implements AgentRunner {
   }
 
   private async *askHealth(ctx: AgentContext): AsyncGenerator<AgentOutput, Part, void> {
-    const words = yield* ctx.tool(
-      'health',
-      {},
-      () => this.health.summary(),
-      ({ status }) => status,
-    );
+    const words = yield* ctx.tool('health', {}, () => this.health.summary(), {
+      idempotent: true,
+      summary: ({ status }) => status,
+    });
     return tellHealth(words);
   }
 
   private async *search(ctx: AgentContext, query: string): Parts {
-    const passages = yield* ctx.tool(
-      'search_docs',
-      { query },
-      () => this.library.search(query),
-      (found) => (found.length === 0 ? 'Nothing found' : found.map(({ source }) => source).join(', ')),
-    );
+    const passages = yield* ctx.tool('search_docs', { query }, () => this.library.search(query), {
+      idempotent: true,
+      summary: (found) => (found.length === 0 ? 'Nothing found' : found.map(({ source }) => source).join(', ')),
+    });
     return passages.map(quote);
   }
 }

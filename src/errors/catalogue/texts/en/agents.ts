@@ -58,6 +58,17 @@ export const AGENTS = {
       `Your message waited ${lasting(timeout_ms) ?? 'for too long'} and was given up. It is kept, but it was not answered.`,
     action_required: 'Try again in a few minutes',
   },
+  STEP_OUTCOME_UNKNOWN: {
+    message: 'Your answer stopped at a step that must not be done twice',
+    user_friendly_message:
+      'A step of your answer was interrupted, and we cannot tell whether it was done. So that it does not happen twice, we stopped.',
+    action_required: 'Check whether it was done, then ask again if it was not',
+  },
+  AGENT_REPLAY_DIVERGED: {
+    message: 'Your answer could not be continued',
+    user_friendly_message: 'Your answer was interrupted, and the assistant did not find back to where it was.',
+    action_required: 'Ask for the answer again',
+  },
   AGENT_OUTPUT_INVALID: {
     message: 'The assistant gave an unusable answer',
     user_friendly_message: 'What the assistant produced cannot be shown.',

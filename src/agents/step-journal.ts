@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { ComponentError } from '../errors';
+import type { StepMark, StoredStep } from './run-steps.store';
+
+/** Longest result of a step, in UTF-16 units of its JSON. */
+const MAX_RESULT = 262_144;
+const MAX_KEY = 200;
+
+/** The value that a completed step gave. */
+interface Memo {
+  readonly value: unknown;
+}
+
+/** Stores marks durably, under the lease of the attempt. */
+type WriteMarks = (marks: readonly StepMark[]) => Promise<void>;
+
+/** The steps of one attempt: which earlier attempts have done, and what becomes of those of this one. */
+export class StepJournal {
+  private readonly known: Map<string, StoredStep>;
+  /** Completed steps that this attempt has not asked for yet. */
+  private readonly ahead: Set<string>;
+  private readonly counts = new Map<string, number>();
+
+  constructor(
+    stored: readonly StoredStep[],
+    private readonly writeMarks: WriteMarks,
+  ) {
+    this.known = new Map(stored.map((step) => [step.key, step]));
+    this.ahead = new Set(stored.filter(({ state }) => state === 'completed').map(({ key }) => key));
+  }
+
+  /** The attempt has not come yet to where the last one was: there are completed steps that it has not asked for. */
+  get behind(): boolean {
+    return this.ahead.size > 0;
+  }
+
+  /** The key of a tool call that names none: the same call, for the same time. */
+  keyOf(tool: string, args: unknown): string {
+    const digest = createHash('sha256')
+      .update(JSON.stringify(args) ?? '')
+      .digest('base64url')
+      .slice(0, 16);
+    const call = `tool:${tool}:${digest}`;
+    const count = (this.counts.get(call) ?? 0) + 1;
+    this.counts.set(call, count);
+    return `${call}:${count}`;
+  }
+
+  /**
+   * What the step gave in an earlier attempt, or null where it is to be done.
+   * @throws ComponentError STEP_OUTCOME_UNKNOWN when it was begun, is not idempotent, and nobody knows how far it came
+   */
+  recall(key: string, idempotent: boolean): Memo | null {
+    if (key.length === 0 || key.length > MAX_KEY) throw new RangeError(`a step's key has 1 to ${MAX_KEY} characters`);
+    const step = this.known.get(key);
+    this.ahead.delete(key);
+    if (step?.state === 'completed') return { value: parsed(step.result) };
+    if (step === undefined || idempotent) return null;
+    throw ComponentError.agentSupervisor('STEP_OUTCOME_UNKNOWN', { details: { step: key } });
+  }
+
+  write(mark: StepMark): Promise<void> {
+    this.note(mark);
+    return this.writeMarks([mark]);
+  }
+
+  /** Remembers what is stored elsewhere. */
+  note(mark: StepMark): void {
+    if (mark.state === 'failed') this.known.delete(mark.key);
+    else this.known.set(mark.key, { key: mark.key, state: mark.state, result: 'result' in mark ? mark.result : null });
+  }
+}
+
+/** A result as it is stored, and as every attempt gets it. @throws ComponentError AGENT_OUTPUT_INVALID when it is too long */
+export function storable(key: string, value: unknown): { result: string | null; value: unknown } {
+  const result = JSON.stringify(value) ?? null;
+  if (result !== null && result.length > MAX_RESULT) {
+    throw ComponentError.agentSupervisor('AGENT_OUTPUT_INVALID', { details: { step: key, limit: MAX_RESULT } });
+  }
+  return { result, value: parsed(result) };
+}
+
+function parsed(result: string | null): unknown {
+  return result === null ? undefined : (JSON.parse(result) as unknown);
+}
