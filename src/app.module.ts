@@ -9,7 +9,8 @@ import { HealthModule, HealthReport } from './health';
 import { MailboxModule, MailboxNotifications } from './mailbox';
 import { OutboundModule } from './outbound';
 import { NotificationSink, PersistenceModule, PostgresFailureRecordStore } from './persistence';
-import { BullRunQueue, BullTaskQueue, QueueHost, QueuesModule } from './queues';
+import { BullRecoveryQueue, BullRunQueue, BullTaskQueue, QueueHost, QueuesModule } from './queues';
+import { RecoveryModule, RecoveryQueue } from './recovery';
 import { RedisModule } from './redis';
 import { TaskQueue, TasksModule } from './tasks';
 import { type Logger, TelemetryModule } from './telemetry';
@@ -48,6 +49,7 @@ class HostedQueues extends QueueDirectory {
   providers: [
     { provide: FailureRecordStore, useExisting: PostgresFailureRecordStore },
     { provide: NotificationSink, useExisting: MailboxNotifications },
+    { provide: RecoveryQueue, useExisting: BullRecoveryQueue },
     { provide: RunQueue, useExisting: BullRunQueue },
     { provide: TaskQueue, useExisting: BullTaskQueue },
     { provide: HealthSnapshot, useExisting: HealthReport },
@@ -58,6 +60,7 @@ class HostedQueues extends QueueDirectory {
   exports: [
     FailureRecordStore,
     NotificationSink,
+    RecoveryQueue,
     RunQueue,
     TaskQueue,
     HealthSnapshot,
@@ -84,6 +87,7 @@ export class AppModule {
         MailboxModule,
         AuthModule.forRoot(config),
         AgentsModule,
+        RecoveryModule,
         TasksModule,
         QueuesModule,
         GatewayModule,

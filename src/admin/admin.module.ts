@@ -6,6 +6,7 @@ import { StatisticsController } from './api/statistics.controller';
 import { BullBoard } from './board/bull-board.service';
 import { TasksController } from './api/tasks.controller';
 import { AdminUsersController } from './api/users.controller';
+import { RecoveryStatisticsStore } from './recovery-statistics.store';
 import { AdminRetention } from './retention.task';
 import { AdminSessionModule } from './session';
 import { StatisticsRollUp } from './statistics-rollup.task';
@@ -14,7 +15,7 @@ import { StatisticsStore } from './statistics.store';
 /** What admins see: failures, numbers, queues. Needs a `QueueDirectory`; `mountBullBoard` puts the board into the application. */
 @Module({
   imports: [AdminSessionModule, AgentsModule, TasksModule],
-  providers: [AdminRetention, BullBoard, StatisticsRollUp, StatisticsStore],
+  providers: [AdminRetention, BullBoard, RecoveryStatisticsStore, StatisticsRollUp, StatisticsStore],
   controllers: [AdminErrorsController, StatisticsController, TasksController, AdminUsersController],
 })
 export class AdminModule {}

@@ -124,6 +124,7 @@ describe('everything below /admin', () => {
     '/admin/api/errors',
     '/admin/api/errors/X_7K3F9QXM',
     '/admin/api/statistics',
+    '/admin/api/statistics/users',
   ])('%s is for admins only', async (path) => {
     const [nobody, user] = [await send(path, null), await send(path, tokens.user)];
     expect([nobody.status, nobody.body.reason, nobody.type]).toEqual([
@@ -237,10 +238,7 @@ describe('/admin/queues', () => {
     expect([page.status, page.type]).toEqual([200, 'text/html; charset=utf-8']);
     expect(page.text).toContain('/admin/queues/');
     const list = await send('/admin/queues/api/queues?activeQueue=agent-runs&status=failed&page=1&jobsPerPage=10');
-    expect(list.body.queues).toMatchObject([
-      { name: 'agent-runs', counts: { failed: 1 } },
-      { name: 'background-tasks', counts: { failed: 0 } },
-    ]);
+    expect(list.body.queues[0]).toMatchObject({ name: 'agent-runs', counts: { failed: 1 } });
     expect(list.body.queues[0].jobs[0].failedReason).toMatch(/^QUEUE_JOB_FAILED_/);
     const attempts = queues.reporter.reported.length;
     expect((await send('/admin/queues/api/queues/agent-runs/dead/retry', tokens.admin, 'PUT')).status).toBeLessThan(

@@ -6,6 +6,8 @@ const MAX_ROWS = 100;
 
 export interface ErrorStatistics {
   readonly last_hour: number;
+  /** Users whom those of the last hour concern. */
+  readonly users: number;
   readonly last_five_minutes: number;
   /** Of the last hour; the most frequent ones. */
   readonly by_reason: Readonly<Record<string, number>>;
@@ -33,6 +35,9 @@ export class StatisticsStore {
   constructor(private readonly database: Database) {}
 
   async errors(): Promise<ErrorStatistics> {
+    const [concerned] = await this.database.query<{ users: number }>(
+      `SELECT count(DISTINCT user_id)::int AS users FROM error_records WHERE occurred_at >= now() - interval '1 hour'`,
+    );
     const rows = await this.database.query<{ reason: string; last_hour: number; last_five_minutes: number }>(
       `SELECT reason, sum(count)::int AS last_hour,
          coalesce(sum(count) FILTER (WHERE last_at >= now() - interval '5 minutes'), 0)::int AS last_five_minutes
@@ -41,6 +46,7 @@ export class StatisticsStore {
     );
     return {
       last_hour: rows.reduce((sum, row) => sum + row.last_hour, 0),
+      users: concerned?.users ?? 0,
       last_five_minutes: rows.reduce((sum, row) => sum + row.last_five_minutes, 0),
       by_reason: Object.fromEntries(rows.slice(0, MAX_ROWS).map(({ reason, last_hour }) => [reason, last_hour])),
     };

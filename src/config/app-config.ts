@@ -17,6 +17,7 @@ export class AppConfig {
   readonly agents;
   readonly health;
   readonly errors;
+  readonly recovery;
   readonly outbound;
   readonly telemetry;
 
@@ -46,6 +47,7 @@ export class AppConfig {
       details: details === 'default' ? (developmentIssuer ? ('always' as const) : ('admin' as const)) : details,
     };
     this.errors = sections.errors;
+    this.recovery = sections.recovery;
     this.outbound = sections.outbound;
     this.telemetry = sections.telemetry;
   }

@@ -4,7 +4,7 @@ import type { ConfigurationProblem } from './configuration-error';
 
 /** Settings that depend on each other. */
 export function crossCheck(sections: Sections): ConfigurationProblem[] {
-  const { auth, server, errors, agents, outbound } = sections;
+  const { auth, server, errors, agents, outbound, recovery } = sections;
   const shared = server.role !== 'all';
   const production = server.nodeEnv === 'production';
   const checks: (readonly [boolean, ConfigurationProblem])[] = [
@@ -21,6 +21,10 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
     [
       production && errors.exposeRootCause,
       { name: 'EXPOSE_ROOT_CAUSES', found: '1', allowed: '0 with NODE_ENV=production' },
+    ],
+    [
+      recovery.webhookUrl !== undefined && recovery.webhookSecret === undefined,
+      { name: 'FALLBACK_WEBHOOK_SECRET', found: '', allowed: 'a signing key, required with FALLBACK_WEBHOOK_URL' },
     ],
     [
       outbound.smtpUrl !== undefined && outbound.smtpFrom === undefined,

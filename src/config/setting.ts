@@ -127,3 +127,16 @@ export function url(name: string, protocols: readonly string[], explanation: str
   const allowed = `a URL beginning with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`;
   return define(name, schema, allowed, explanation, { secret: true });
 }
+
+/** A key for signing webhooks, as Standard Webhooks writes it. */
+export function signingKey(name: string, explanation: string): Setting<string | undefined> {
+  const schema = z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/)
+    .refine((value) => {
+      const { length } = Buffer.from(value.slice('whsec_'.length), 'base64');
+      return length >= 24 && length <= 64;
+    })
+    .optional();
+  return define(name, schema, 'whsec_ and 24 to 64 random bytes in base64', explanation, { secret: true });
+}

@@ -1,5 +1,5 @@
 import { authSettings } from './auth-settings';
-import { choice, flag, integer, list, text, textOr, url } from './setting';
+import { choice, flag, integer, list, signingKey, text, textOr, url } from './setting';
 
 /** Every setting of Clarion, by the room that reads it. `.env.example` is generated from this. */
 export const settings = {
@@ -269,6 +269,46 @@ export const settings = {
       1_073_741_824,
       16_777_216,
       'Size limit of the file that keeps failure records while the database is down.',
+    ),
+  },
+  recovery: {
+    firstMs: integer(
+      'RECOVERY_FIRST_MS',
+      100,
+      3_600_000,
+      30_000,
+      'How long critical events may reach no device before their user is looked for. Longer than PING_INTERVAL_MS and PING_TIMEOUT_MS together.',
+    ),
+    maxDelayMs: integer(
+      'RECOVERY_MAX_DELAY_MS',
+      100,
+      86_400_000,
+      1_800_000,
+      'Longest time between two looks; they begin RECOVERY_FIRST_MS apart and double. Also the longest between two tries to send a digest.',
+    ),
+    windowMs: integer(
+      'RECOVERY_WINDOW_MS',
+      100,
+      2_592_000_000,
+      86_400_000,
+      'How long a user is looked for before a digest is sent by the fallback channels.',
+    ),
+    webhookUrl: url(
+      'FALLBACK_WEBHOOK_URL',
+      ['http', 'https'],
+      'Gets a signed webhook about each user who did not come back. Unset: none is sent.',
+    ),
+    webhookSecret: signingKey(
+      'FALLBACK_WEBHOOK_SECRET',
+      'Key that signs these webhooks (Standard Webhooks). Required with FALLBACK_WEBHOOK_URL.',
+    ),
+    fallbackAttempts: integer('FALLBACK_ATTEMPTS', 1, 50, 10, 'Tries to send one digest by one channel.'),
+    fallbackRetryMs: integer(
+      'FALLBACK_RETRY_MS',
+      50,
+      3_600_000,
+      5_000,
+      'Time before the second try; it doubles with every further one.',
     ),
   },
   outbound: {

@@ -3,7 +3,7 @@ export { bodyOfRecord } from './body';
 export { ALL_REASONS, CATALOGUE, isReason, type Reason, type ReasonOf } from './catalogue';
 export { checkCatalogue } from './catalogue/check';
 export type { ReasonDefinition } from './catalogue/definition';
-export { userText } from './catalogue/texts';
+export { byLocale, userText } from './catalogue/texts';
 export { classify } from './classify';
 export { redisReplyCode } from './classify-redis-reply';
 export { ComponentError, type ComponentErrorOptions } from './component-error';

@@ -41,9 +41,10 @@ export interface UserEvents {
 /** `back` counts from the mailbox's new head: 0 is its last event. Mailboxes are locked in one order, or batches deadlock. */
 const APPEND = `
 WITH mailbox AS (
-  INSERT INTO mailboxes AS m (user_id, epoch, head)
-  SELECT b.user_id, b.epoch, b.number FROM unnest($1::text[], $2::text[], $3::int[]) AS b (user_id, epoch, number) ORDER BY b.user_id COLLATE "C"
-  ON CONFLICT (user_id) DO UPDATE SET head = m.head + excluded.head
+  INSERT INTO mailboxes AS m (user_id, epoch, head, unread_since)
+  SELECT b.user_id, b.epoch, b.number, CASE WHEN b.critical THEN now() END
+  FROM unnest($1::text[], $2::text[], $3::int[], $13::bool[]) AS b (user_id, epoch, number, critical) ORDER BY b.user_id COLLATE "C"
+  ON CONFLICT (user_id) DO UPDATE SET head = m.head + excluded.head, unread_since = coalesce(m.unread_since, excluded.unread_since)
   RETURNING user_id, epoch, head
 ), appended AS (
   INSERT INTO mailbox_events (user_id, seq, type, thread_id, run_id, attempt, path, critical, data)
@@ -110,6 +111,7 @@ export class MailboxStore {
       rows.map(({ event }) => event.path ?? null),
       rows.map(({ event }) => CRITICAL_EVENTS.has(event.type)),
       rows.map(({ event }) => JSON.stringify(event.data)),
+      told.map(({ events }) => events.some(({ type }) => CRITICAL_EVENTS.has(type))),
     ]);
     const places = new Map(heads.map((place) => [place.user_id, place]));
     return told.map(({ user_id, events }) => {

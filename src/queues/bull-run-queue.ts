@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { RunQueue, type RunWakeUp } from '../agents';
-import { ComponentError, within } from '../errors';
+import { inTime } from './in-time';
 import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
 
@@ -31,26 +31,19 @@ export class BullRunQueue extends RunQueue {
       data: { run_id: wakeUp.run_id, dispatch: wakeUp.dispatch },
       opts: { jobId: jobId(wakeUp) },
     }));
-    await inTime(ENQUEUE_TIMEOUT_MS, this.host.queue('agent-runs').addBulk(jobs));
+    await inTime('agent-runs', ENQUEUE_TIMEOUT_MS, () => this.host.queue('agent-runs').addBulk(jobs));
   }
 
   /** @throws ComponentError QUEUE_UNAVAILABLE, within 5 s */
   override async pending(wakeUps: readonly RunWakeUp[]): Promise<ReadonlySet<string>> {
     const queue = this.host.queue('agent-runs');
-    const states = Promise.all(wakeUps.map((wakeUp) => queue.getJobState(jobId(wakeUp))));
-    const found = await inTime(LOOKUP_TIMEOUT_MS, states);
+    const found = await inTime('agent-runs', LOOKUP_TIMEOUT_MS, () =>
+      Promise.all(wakeUps.map((wakeUp) => queue.getJobState(jobId(wakeUp)))),
+    );
     return new Set(wakeUps.filter((_, index) => PENDING.has(found[index] ?? 'unknown')).map(({ run_id }) => run_id));
   }
 }
 
 function jobId({ run_id, dispatch }: RunWakeUp): string {
   return `${run_id}-${dispatch}`;
-}
-
-async function inTime<T>(ms: number, work: Promise<T>): Promise<T> {
-  try {
-    return await within(ms, work);
-  } catch (cause) {
-    throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause, details: { queue: 'agent-runs' } });
-  }
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ComponentError, within } from '../errors';
 import { TaskQueue } from '../tasks';
+import { inTime } from './in-time';
 import { QueueHost } from './queue-host';
 
+const QUEUE = 'background-tasks';
 const TIMEOUT_MS = 5_000;
 
 /** Background tasks as job schedulers of the queue `background-tasks`. */
@@ -19,7 +20,7 @@ export class BullTaskQueue extends TaskQueue {
 
   /** To set a scheduler again begins its period anew: a process that is started often would keep a task from ever running. */
   override async schedule(task: string, everyMs: number, attempts: number): Promise<void> {
-    await inTime(async () => {
+    await inTime(QUEUE, TIMEOUT_MS, async () => {
       const found = await this.queue.getJobScheduler(task);
       if (found?.every === everyMs && found.template?.opts?.attempts === attempts) return;
       const template = { name: task, data: { task }, opts: { ...this.queue.defaultJobOptions, attempts } };
@@ -28,24 +29,16 @@ export class BullTaskQueue extends TaskQueue {
   }
 
   override async unschedule(task: string): Promise<void> {
-    await inTime(() => this.queue.removeJobScheduler(task));
+    await inTime(QUEUE, TIMEOUT_MS, () => this.queue.removeJobScheduler(task));
   }
 
   override async runOnce(task: string, attempts: number): Promise<string> {
     const jobId = `${task}-${randomUUID()}`;
-    await inTime(() => this.queue.add(task, { task }, { jobId, attempts }));
+    await inTime(QUEUE, TIMEOUT_MS, () => this.queue.add(task, { task }, { jobId, attempts }));
     return jobId;
   }
 
   private get queue() {
-    return this.host.queue('background-tasks');
-  }
-}
-
-async function inTime(work: () => Promise<unknown>): Promise<void> {
-  try {
-    await within(TIMEOUT_MS, work());
-  } catch (cause) {
-    throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause, details: { queue: 'background-tasks' } });
+    return this.host.queue(QUEUE);
   }
 }

@@ -1,3 +1,4 @@
+export { BullRecoveryQueue } from './bull-recovery-queue';
 export { BullRunQueue } from './bull-run-queue';
 export { BullTaskQueue } from './bull-task-queue';
 export { migrateQueues } from './postgres-queues';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TaskWatch } from '../tasks';
 import type { Processors } from './queue-definitions';
+import { RecoveryProcessor } from './recovery.processor';
 import { RunProcessor } from './run.processor';
 import { TaskProcessor } from './task.processor';
 
@@ -10,6 +11,7 @@ export class JobProcessors {
   constructor(
     private readonly runs: RunProcessor,
     private readonly tasks: TaskProcessor,
+    private readonly recovery: RecoveryProcessor,
     private readonly watch: TaskWatch,
   ) {}
 
@@ -17,6 +19,8 @@ export class JobProcessors {
     return {
       'agent-runs': (data) => this.runs.process(data),
       'background-tasks': (data, attempt) => this.tasks.process(data, attempt),
+      'message-recovery': (data) => this.recovery.look(data),
+      'fallback-delivery': (data) => this.recovery.deliver(data),
     };
   }
 
@@ -29,5 +33,6 @@ export class JobProcessors {
   stop(): void {
     this.runs.stop();
     this.tasks.stop();
+    this.recovery.stop();
   }
 }

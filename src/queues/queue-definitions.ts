@@ -18,6 +18,20 @@ function define<T>(definition: QueueDefinition<T>): QueueDefinition<T> {
 /** Dead letters stay long enough to be looked at, and never without bound. */
 const KEEP_FAILED = { age: 7 * 86_400, count: 5_000 };
 
+/** Jobs that each wake one round; the row of what goes on decides when the next one is, and a sweep finds what a lost job has left. */
+function rounds(concurrency: number) {
+  return {
+    data: z.object({ id: z.uuid(), round: z.int().min(0) }),
+    jobs: {
+      attempts: 4,
+      backoff: { type: 'exponential', delay: 1_000, jitter: 0.3 },
+      removeOnComplete: { age: 86_400, count: 1_000 },
+      removeOnFail: KEEP_FAILED,
+    },
+    concurrency: () => concurrency,
+  } satisfies QueueDefinition<{ id: string; round: number }>;
+}
+
 /** Every queue of Clarion. A queue needs exactly one processor; the types hold that. */
 export const QUEUES = {
   'agent-runs': define({
@@ -40,6 +54,8 @@ export const QUEUES = {
     },
     concurrency: () => 4,
   }),
+  'message-recovery': define(rounds(20)),
+  'fallback-delivery': define(rounds(10)),
 };
 
 export type QueueName = keyof typeof QUEUES;

@@ -9,6 +9,7 @@ import { migrateQueues, PostgresQueues } from './postgres-queues';
 import { QueuesLifecycle } from './queues-lifecycle.service';
 import { createHost, succeeds, until } from './queues.fixture';
 import { JobProcessors } from './job-processors.service';
+import type { RecoveryProcessor } from './recovery.processor';
 import { RunProcessor } from './run.processor';
 import type { TaskProcessor } from './task.processor';
 
@@ -37,12 +38,13 @@ function createRoom(migrate = true) {
   const executor = { execute: async (runId: string) => void log.push(runId) } as RunExecutor;
   const tasks = { process: async () => undefined, stop: () => undefined } as unknown as TaskProcessor;
   const watch = { trigger: async () => undefined } as TaskWatch;
+  const recovery = { stop: () => undefined } as unknown as RecoveryProcessor;
   const lifecycle = new QueuesLifecycle(
     database,
     backend,
     supervisor,
     created.host,
-    new JobProcessors(new RunProcessor(executor, database), tasks, watch),
+    new JobProcessors(new RunProcessor(executor, database), tasks, recovery, watch),
     created.reporter,
   );
   return { ...created, lifecycle, log, runs: new BullRunQueue(created.host, backend) };

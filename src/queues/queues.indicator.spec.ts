@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BullRunQueue } from './bull-run-queue';
+import { QUEUE_NAMES } from './queue-definitions';
 import type { QueueHost } from './queue-host';
 import { BACKENDS, createHost, type TestBackend, until } from './queues.fixture';
 import { QueuesIndicator } from './queues.indicator';
@@ -37,7 +38,7 @@ describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
     await open();
     expect(await indicator.check()).toEqual({
       status: 'healthy',
-      details: { 'agent-runs': IDLE, 'background-tasks': IDLE },
+      details: Object.fromEntries(QUEUE_NAMES.map((name) => [name, IDLE])),
     });
   });
 

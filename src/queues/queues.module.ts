@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents';
+import { RecoveryModule } from '../recovery';
 import { TasksModule } from '../tasks';
 import { AppConfig } from '../config';
 import { PersistenceLifecycle } from '../persistence';
 import { RedisConnections } from '../redis';
+import { BullRecoveryQueue } from './bull-recovery-queue';
 import { BullRunQueue } from './bull-run-queue';
 import { BullTaskQueue } from './bull-task-queue';
 import { JobFailures } from './job-failures';
@@ -15,6 +17,7 @@ import { QueueMetrics } from './queue-metrics';
 import { QueuesIndicator } from './queues.indicator';
 import { QueuesLifecycle } from './queues-lifecycle.service';
 import { RedisQueues } from './redis-queues';
+import { RecoveryProcessor } from './recovery.processor';
 import { RunProcessor } from './run.processor';
 import { TaskProcessor } from './task.processor';
 
@@ -26,9 +29,10 @@ function chooseBackend(config: AppConfig, persistence: PersistenceLifecycle, red
 
 /** BullMQ behind contracts: who enqueues sees `RunQueue`, who works is a feature behind a thin processor. */
 @Module({
-  imports: [AgentsModule, TasksModule],
+  imports: [AgentsModule, RecoveryModule, TasksModule],
   providers: [
     { provide: QueueBackend, useFactory: chooseBackend, inject: [AppConfig, PersistenceLifecycle, RedisConnections] },
+    BullRecoveryQueue,
     BullRunQueue,
     BullTaskQueue,
     JobFailures,
@@ -37,9 +41,10 @@ function chooseBackend(config: AppConfig, persistence: PersistenceLifecycle, red
     QueueMetrics,
     QueuesIndicator,
     QueuesLifecycle,
+    RecoveryProcessor,
     RunProcessor,
     TaskProcessor,
   ],
-  exports: [BullRunQueue, BullTaskQueue, QueueHost, QueuesLifecycle],
+  exports: [BullRecoveryQueue, BullRunQueue, BullTaskQueue, QueueHost, QueuesLifecycle],
 })
 export class QueuesModule {}

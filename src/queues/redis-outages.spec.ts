@@ -11,6 +11,7 @@ import { QueuesIndicator } from './queues.indicator';
 import { createHost, succeeds, until } from './queues.fixture';
 import { JobProcessors } from './job-processors.service';
 import { RedisQueues } from './redis-queues';
+import type { RecoveryProcessor } from './recovery.processor';
 import { RunProcessor } from './run.processor';
 import type { TaskProcessor } from './task.processor';
 
@@ -49,9 +50,9 @@ const run = () => ({ run_id: randomUUID(), dispatch: 1 });
     const supervisor = { start: async () => undefined } as Supervisor;
     const executor = { execute: async (runId: string) => void log.push(runId) } as RunExecutor;
     const tasks = { process: async () => undefined, stop: () => undefined } as unknown as TaskProcessor;
-    const processors = new JobProcessors(new RunProcessor(executor, database), tasks, {
-      trigger: async () => undefined,
-    } as TaskWatch);
+    const recovery = { stop: () => undefined } as unknown as RecoveryProcessor;
+    const watch = { trigger: async () => undefined } as TaskWatch;
+    const processors = new JobProcessors(new RunProcessor(executor, database), tasks, recovery, watch);
     const lifecycle = new QueuesLifecycle(database, backend, supervisor, created.host, processors, created.reporter);
     await redis.open();
     await lifecycle.start();

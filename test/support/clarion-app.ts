@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { ErrorBody, ErrorEnvelope } from '@clarion/protocol';
 import { errorEnvelopeSchema } from '@clarion/protocol/schemas';
+import type { Type } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import { type RunningClarion, startClarion } from '../../src/clarion';
 import { loadConfig } from '../../src/config';
@@ -125,8 +126,12 @@ export class ClarionApp {
     return record;
   }
 
+  get<T>(provider: Type<T>): T {
+    return this.running.app.get(provider, { strict: false });
+  }
+
   query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.running.app.get(Database).query<Row>(text, values);
+    return this.get(Database).query<Row>(text, values);
   }
 
   /** Lets every client go; what any of them received against the protocol's schemas. */

@@ -55,6 +55,13 @@ export class WebhookReceiver {
     return this.received;
   }
 
+  /** Forgets what it got, and what it was told. */
+  reset(): void {
+    this.received.length = 0;
+    this.next.length = 0;
+    this.usual = { status: 204 };
+  }
+
   async close(): Promise<void> {
     this.server.closeAllConnections();
     this.server.close();

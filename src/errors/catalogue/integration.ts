@@ -48,4 +48,9 @@ export const INTEGRATION = defineReasons('Integration', {
     http: 500,
     message: "A notification could not be handed to the user's mailbox",
   },
+  FALLBACK_DELIVERY_FAILED: {
+    severity: 'error',
+    http: 502,
+    message: 'A user who did not come back could not be told what is waiting',
+  },
 });

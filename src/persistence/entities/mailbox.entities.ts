@@ -4,12 +4,21 @@ const NOW = () => 'now()';
 
 /** The head of a user's durable event log. Its row lock orders the appends. */
 @Entity('mailboxes')
+@Index('mailboxes_unread', ['unreadSince'], { where: `"unread_since" IS NOT NULL` })
 export class MailboxEntity {
   @PrimaryColumn('text', { name: 'user_id' }) userId!: string;
   @Column('text') epoch!: string;
   @Column('bigint', { default: 0 }) head!: number;
   /** The last `seq` that retention has removed. */
   @Column('bigint', { name: 'trimmed_to', default: 0 }) trimmedTo!: number;
+  /** The last `seq` that a digest tells of: the user is not looked for again because of it. */
+  @Column('bigint', { name: 'told_to', default: 0 }) toldTo!: number;
+  /** Since when there may be critical events that no device has received; null where there are none, or the user is looked for already. */
+  @Column({ type: 'timestamptz', name: 'unread_since', precision: 3, nullable: true }) unreadSince!: Date | null;
+  /** Of the last token that had one, where AUTH_EMAIL_CLAIM asks for it. */
+  @Column('text', { nullable: true }) email!: string | null;
+  /** BCP 47, of the last connection that asked for one. */
+  @Column('text', { nullable: true }) locale!: string | null;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: NOW }) createdAt!: Date;
 }
 

@@ -4,3 +4,4 @@ export { DatabaseIdentity1795295400000 } from './1795295400000-database-identity
 export { BackgroundTasks1795297705199 } from './1795297705199-background-tasks';
 export { RunSteps1795298100000 } from './1795298100000-run-steps';
 export { Revocations1795298400000 } from './1795298400000-revocations';
+export { Recovery1795299600000 } from './1795299600000-recovery';

@@ -21,10 +21,18 @@ export function userText(reason: Reason, locale?: string | null, details: TextDe
 }
 
 function sourceOf(reason: Reason, locale?: string | null): UserTextSource {
+  return (byLocale(LANGUAGES, locale) ?? EN)[reason];
+}
+
+/**
+ * What is there for a locale.
+ * @param locale BCP 47 tag, such as `de-AT`; the longest prefix that is known counts (RFC 4647 lookup)
+ */
+export function byLocale<T>(languages: Readonly<Record<string, T>>, locale: string | null | undefined): T | undefined {
   const subtags = (locale ?? '').toLowerCase().split('-');
   for (let length = subtags.length; length > 0; length -= 1) {
     const tag = subtags.slice(0, length).join('-');
-    if (Object.hasOwn(LANGUAGES, tag)) return LANGUAGES[tag]![reason];
+    if (Object.hasOwn(languages, tag)) return languages[tag];
   }
-  return EN[reason];
+  return undefined;
 }

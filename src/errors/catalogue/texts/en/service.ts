@@ -164,6 +164,11 @@ export const SERVICE = {
     user_friendly_message: 'We wanted to tell you something and could not.',
     action_required: 'Reload the conversation to see its state',
   },
+  FALLBACK_DELIVERY_FAILED: {
+    message: 'We could not tell you what is waiting',
+    user_friendly_message: 'You were away, and our message about what is waiting for you did not get through.',
+    action_required: 'Open the chat; everything is there',
+  },
   INTERNAL_ERROR: {
     message: 'Something went wrong',
     user_friendly_message: 'An unexpected error happened on our side. It has been recorded.',
