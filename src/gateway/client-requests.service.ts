@@ -22,7 +22,7 @@ export class ClientRequests {
   ) {
     this.handlers = {
       chat_message: async ({ principal: { user_id } }, message) => {
-        gate.admitMessage(user_id);
+        await gate.admitMessage(user_id);
         return intake.accept(user_id, message);
       },
       events_ack: (caller, { cursor }) => caller.acknowledge(cursor),

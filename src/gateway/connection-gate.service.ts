@@ -3,24 +3,22 @@ import type { ConnectionLimits } from '@clarion/protocol';
 import { MAX_CONTENT_BYTES } from '@clarion/protocol';
 import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
-import { ConnectionCounter } from './connection-counter';
+import { UserLimits } from './limits';
 import { OriginPolicy } from './origin-policy';
-import { RateLimiter } from './rate-limiter';
 
-/** What a connection and its messages are measured against in this process. */
+/** What a connection and its messages are measured against. */
 @Injectable()
 export class ConnectionGate {
   readonly origins: OriginPolicy;
   readonly limits: ConnectionLimits;
-  private readonly connections: ConnectionCounter;
-  private readonly messages: RateLimiter;
   private draining = false;
 
-  constructor(config: AppConfig) {
+  constructor(
+    config: AppConfig,
+    private readonly users: UserLimits,
+  ) {
     const { allowedOrigins, allowLocalOrigins, connectionsPerUser, messagesPerMinute } = config.gateway;
     this.origins = new OriginPolicy(allowedOrigins, allowLocalOrigins);
-    this.connections = new ConnectionCounter(connectionsPerUser);
-    this.messages = new RateLimiter(messagesPerMinute);
     this.limits = {
       max_content_bytes: MAX_CONTENT_BYTES,
       messages_per_minute: messagesPerMinute,
@@ -29,9 +27,9 @@ export class ConnectionGate {
     };
   }
 
-  /** Connections of all users. */
+  /** Connections of all users to this process. */
   get connectionCount(): number {
-    return this.connections.total;
+    return this.users.connections;
   }
 
   /** New connections are refused with SERVER_DRAINING from now on. */
@@ -39,15 +37,20 @@ export class ConnectionGate {
     this.draining = true;
   }
 
-  /** @returns what gives the connection's place back. @throws ComponentError SERVER_DRAINING, CONNECTION_LIMIT */
-  admit(userId: string): () => void {
+  /** @throws ComponentError SERVER_DRAINING */
+  assertOpen(): void {
     if (this.draining) throw ComponentError.factory('SERVER_DRAINING');
-    return this.connections.take(userId);
+  }
+
+  /** @returns what gives the connection's place back. @throws ComponentError SERVER_DRAINING, CONNECTION_LIMIT */
+  async admit(userId: string): Promise<() => void> {
+    this.assertOpen();
+    return this.users.takePlace(userId);
   }
 
   /** @throws ComponentError RATE_LIMITED */
-  admitMessage(userId: string): void {
-    const waitMs = this.messages.take(userId);
+  async admitMessage(userId: string): Promise<void> {
+    const waitMs = await this.users.takeMessage(userId);
     if (waitMs === 0) return;
     const details = { limit: this.limits.messages_per_minute, window_ms: 60_000 };
     throw ComponentError.messageHandler('RATE_LIMITED', { details, retryAfterMs: waitMs });

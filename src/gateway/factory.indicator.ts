@@ -4,10 +4,7 @@ import { type HealthFinding, HealthIndicator, MetricsRegistry } from '../telemet
 import { ConnectionGate } from './connection-gate.service';
 import { RecentFailures } from './recent-failures';
 
-/** No user has an empty id. */
-const NOBODY = '';
-
-/** A connection is admitted and given back, and hardly any could not be set up lately. */
+/** Connections are admitted, and hardly any could not be set up lately. */
 @Injectable()
 export class FactoryIndicator extends HealthIndicator {
   override readonly component = 'factory';
@@ -24,7 +21,7 @@ export class FactoryIndicator extends HealthIndicator {
   override async check(): Promise<HealthFinding> {
     const details = { connections: this.gate.connectionCount, limits: this.gate.limits };
     try {
-      this.gate.admit(NOBODY)();
+      this.gate.assertOpen();
     } catch (error) {
       const cause = classify(error, 'Factory');
       const suggestion = 'if it is shutting down, nothing; else restart this process';

@@ -12,6 +12,7 @@ import { ConnectionGate } from './connection-gate.service';
 import type { Connections } from './connections.service';
 import { FactoryIndicator } from './factory.indicator';
 import { HandlerIndicator } from './handler.indicator';
+import { InProcessLimits } from './limits';
 import { RecentFailures } from './recent-failures';
 import { RequestDispatcher } from './request-dispatcher.service';
 
@@ -62,9 +63,14 @@ describe('recent failures', () => {
   });
 });
 
+function gateOf(env: Record<string, string>): ConnectionGate {
+  const config = loadConfig(env);
+  return new ConnectionGate(config, new InProcessLimits(config.gateway));
+}
+
 describe('the health of the factory', () => {
   it('is good while connections are admitted, and takes no place', async () => {
-    const gate = new ConnectionGate(loadConfig({ CONNECTIONS_PER_USER: '1' }));
+    const gate = gateOf({ CONNECTIONS_PER_USER: '1' });
     const indicator = new FactoryIndicator(gate, registry);
     const found = { status: 'healthy', details: { connections: 0, limits: { connections_per_user: 1 } } };
     expect(await indicator.check()).toMatchObject(found);
@@ -73,7 +79,7 @@ describe('the health of the factory', () => {
   });
 
   it('is bad when none is admitted', async () => {
-    const gate = new ConnectionGate(loadConfig({}));
+    const gate = gateOf({});
     gate.beginDraining();
     expect(await new FactoryIndicator(gate, registry).check()).toMatchObject({
       status: 'failed',
@@ -83,7 +89,7 @@ describe('the health of the factory', () => {
   });
 
   it('suffers when many could not be set up', async () => {
-    const indicator = new FactoryIndicator(new ConnectionGate(loadConfig({})), registry);
+    const indicator = new FactoryIndicator(gateOf({}), registry);
     await indicator.check();
     fail('HANDSHAKE_TIMEOUT', 5);
     expect(await indicator.check()).toMatchObject({ status: 'degraded' });

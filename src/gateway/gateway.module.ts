@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents';
+import { AppConfig } from '../config';
+import { FailureReporter } from '../errors';
+import { RedisConnections } from '../redis';
 import { BridgeIndicator } from './bridge.indicator';
 import { ChatGateway } from './chat.gateway';
 import { ClientRequests } from './client-requests.service';
@@ -9,6 +12,7 @@ import { Connections } from './connections.service';
 import { FactoryIndicator } from './factory.indicator';
 import { HandlerIndicator } from './handler.indicator';
 import { HandshakeService } from './handshake.service';
+import { InProcessLimits, RedisLimits, UserLimits } from './limits';
 import { MailboxReader } from './mailbox-reader.service';
 import { RequestDispatcher } from './request-dispatcher.service';
 import { RunRequests } from './run-requests.service';
@@ -33,6 +37,14 @@ import { ThreadRequests } from './thread-requests.service';
     RunRequests,
     SessionWatch,
     ThreadRequests,
+    {
+      provide: UserLimits,
+      useFactory: ({ gateway }: AppConfig, redis: RedisConnections, reporter: FailureReporter): UserLimits => {
+        const local = new InProcessLimits(gateway);
+        return redis.configured ? new RedisLimits(local, redis, reporter, gateway) : local;
+      },
+      inject: [AppConfig, RedisConnections, FailureReporter],
+    },
   ],
   exports: [Connections],
 })

@@ -38,9 +38,9 @@ export class HandshakeService {
     socket.conn.once('close', release);
     releases.push(() => socket.conn.off('close', release));
     try {
-      const handshake = await clock.run('session', () => {
+      const handshake = await clock.run('session', async () => {
         const parsed = parse(handshakeAuthSchema, socket.handshake.auth, 'HANDSHAKE_INVALID');
-        releases.push(this.gate.admit(principal.user_id));
+        releases.push(await this.gate.admit(principal.user_id));
         return parsed;
       });
       const inbox = new Inbox();

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChainableCommander, Redis } from 'ioredis';
 import { ComponentError, redisReplyCode, type FailureReporter } from '../errors';
-import type { RedisConnections } from '../redis';
+import { executePipeline, type RedisConnections } from '../redis';
 import type { InProcessBus } from './in-process-bus';
 import { UserBus, type UserSignal, type UserSignalListener, type UserSubscription } from './user-bus';
 
@@ -141,7 +141,7 @@ export class RedisBus extends UserBus {
 
   private async send(pipeline: ChainableCommander, size: number): Promise<void> {
     this.underWay += size;
-    const carriedOut = await this.done(execute(pipeline));
+    const carriedOut = await this.done(executePipeline(pipeline));
     this.underWay -= size;
     if (!carriedOut) this.losing = true;
     else if (this.losing && this.underWay < this.mostUnderWay / 2) await this.tellOfLoss();
@@ -172,8 +172,4 @@ export class RedisBus extends UserBus {
     }
     return false;
   }
-}
-
-async function execute(pipeline: ChainableCommander): Promise<void> {
-  for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
 }

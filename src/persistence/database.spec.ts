@@ -133,12 +133,26 @@ describe('Database', () => {
 
   it('lets one process hold the lock, and the next one have it when that is gone', async () => {
     const other = new Database(OPTIONS);
-    expect(await database.acquireExclusive(proxy.through(real.url))).toBe(true);
-    const waiting = other.acquireExclusive(real.url);
+    expect(await database.acquireProcessLock(proxy.through(real.url))).toBe(true);
+    const waiting = other.acquireProcessLock(real.url);
     proxy.cut();
     expect(await waiting).toBe(true);
     expect(other.exclusive).toBe(true);
     await other.close();
+  });
+
+  it('lets processes that share the database hold the lock together, and none beside them that does not', async () => {
+    const [one, two] = [new Database({ ...OPTIONS, shared: true }), new Database({ ...OPTIONS, shared: true })];
+    expect(await one.acquireProcessLock(real.url)).toBe(true);
+    expect(await two.acquireProcessLock(real.url)).toBe(true);
+    expect(two.exclusive).toBe(false);
+    const alone = database.acquireProcessLock(real.url);
+    const settled = jest.fn();
+    void alone.then(settled);
+    await one.close();
+    expect(settled).not.toHaveBeenCalled();
+    await two.close();
+    expect(await alone).toBe(true);
   });
 });
 

@@ -9,6 +9,8 @@ export interface DatabaseOptions {
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
+  /** Other processes may work on the database too; default no. */
+  readonly shared?: boolean;
 }
 
 const PROBE_INTERVAL_MS = 200;
@@ -41,7 +43,7 @@ export class Database implements Sql {
   private readonly processLock: ProcessLock;
 
   constructor(private readonly options: DatabaseOptions) {
-    this.processLock = new ProcessLock(options.connectTimeoutMs);
+    this.processLock = new ProcessLock(options.connectTimeoutMs, options.shared);
   }
 
   /** True when the schema is in place and the database is not known to be away. */
@@ -49,9 +51,9 @@ export class Database implements Sql {
     return this.opened && this.up;
   }
 
-  /** True while the process lock is held: no other process works on this database. */
+  /** True while the process lock is held, and not shared: no other process works on this database. */
   get exclusive(): boolean {
-    return this.processLock.held;
+    return this.processLock.held && this.options.shared !== true;
   }
 
   /** Connections in use and the limit, for the health report. */
@@ -61,10 +63,10 @@ export class Database implements Sql {
   }
 
   /**
-   * Takes the process lock, or proves that it is still held; false when another process has it.
+   * Takes the process lock, or proves that it is still held; false when another process keeps it from us.
    * @throws ComponentError DATABASE_UNAVAILABLE, or what PostgreSQL says
    */
-  async acquireExclusive(url: string): Promise<boolean> {
+  async acquireProcessLock(url: string): Promise<boolean> {
     try {
       return await this.processLock.acquire(url);
     } catch (error) {

@@ -107,7 +107,8 @@ export class PersistenceLifecycle {
   }
 
   private async lock(): Promise<void> {
-    if (!(await this.database.acquireExclusive(this.url))) throw ComponentError.dependencies('ANOTHER_PROCESS_RUNNING');
+    if (!(await this.database.acquireProcessLock(this.url)))
+      throw ComponentError.dependencies('ANOTHER_PROCESS_RUNNING');
   }
 
   private async migrate(): Promise<void> {

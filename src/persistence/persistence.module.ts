@@ -11,7 +11,12 @@ import { PostgresFailureRecordStore } from './failure-record.store';
 @Module({
   providers: [
     AuditStore,
-    { provide: Database, useFactory: (config: AppConfig) => new Database(config.persistence), inject: [AppConfig] },
+    {
+      provide: Database,
+      useFactory: ({ persistence, redis }: AppConfig) =>
+        new Database({ ...persistence, shared: redis.url !== undefined }),
+      inject: [AppConfig],
+    },
     DatabaseIndicator,
     PersistenceLifecycle,
     PostgresFailureRecordStore,

@@ -12,15 +12,19 @@ const NOTICE_LOSS = `
 SELECT set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false), set_config('tcp_keepalives_count', '2', false)`;
 
 /**
- * An advisory lock held by a connection of its own for the life of this process. Without Redis a deployment is one process; a second one is
- * refused. PostgreSQL releases the lock when the process dies.
+ * An advisory lock held by a connection of its own for the life of this process. Without Redis a deployment is one process: a second one is
+ * refused. Those that share a Redis share the lock. PostgreSQL releases it when the process dies.
  */
 export class ProcessLock {
   private client: Client | null = null;
   private acquiring: Promise<boolean> | null = null;
   private released = false;
 
-  constructor(private readonly connectTimeoutMs: number) {}
+  /** @param shared with other processes that say so too */
+  constructor(
+    private readonly connectTimeoutMs: number,
+    private readonly shared = false,
+  ) {}
 
   get held(): boolean {
     return this.client !== null;
@@ -89,8 +93,9 @@ export class ProcessLock {
 
   private async lockedInTime(client: Client): Promise<boolean> {
     const deadline = performance.now() + PATIENCE_MS;
+    const lock = this.shared ? 'pg_try_advisory_lock_shared' : 'pg_try_advisory_lock';
     for (;;) {
-      const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [LOCK_KEY]);
+      const { rows } = await client.query<{ locked: boolean }>(`SELECT ${lock}($1) AS locked`, [LOCK_KEY]);
       if (rows[0]?.locked === true) return true;
       if (this.released || performance.now() > deadline) return false;
       await delay(RETRY_MS);

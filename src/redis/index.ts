@@ -1,3 +1,4 @@
+export { executePipeline } from './execute-pipeline';
 export { RedisConnections } from './redis-connections';
 export { RedisLifecycle } from './redis-lifecycle.service';
 export { RedisModule } from './redis.module';

@@ -1,4 +1,4 @@
-import { ComponentError } from '../errors';
+import { ComponentError } from '../../errors';
 
 /** Counts the connections of each user against a limit. */
 export class ConnectionCounter {

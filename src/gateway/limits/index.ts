@@ -1,0 +1,3 @@
+export { InProcessLimits } from './in-process-limits';
+export { RedisLimits } from './redis-limits';
+export { UserLimits } from './user-limits';
