@@ -60,6 +60,11 @@ export class AuthIndicator extends HealthIndicator {
     return { status: 'failed', details, problem, suggestion, cause: new ComponentError(unexpected) };
   }
 
+  override unanswered(): HealthFinding | null {
+    const { outage } = this.service;
+    return outage && this.away(outage, this.details());
+  }
+
   private details(): Record<string, unknown> {
     const { auth } = this.config;
     return {

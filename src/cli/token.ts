@@ -7,7 +7,7 @@ import { ComponentError } from '../errors';
 
 const USAGE = 'Usage: npm run token -- --user <name> [--admin] [--ttl <number>s|m|h|d]';
 const NO_ISSUER =
-  'There is no development issuer: AUTH_JWT_SECRET is set, or NODE_ENV is production. Ask your own issuer for a token.';
+  'There is no development issuer: another source of trust is set (AUTH_*), or NODE_ENV is production. Ask your own issuer for a token.';
 const MAX_TTL_SECONDS = 30 * 86_400;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 

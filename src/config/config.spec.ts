@@ -70,6 +70,42 @@ describe('loadConfig', () => {
     expect(refusalOf(environment).problems.map(({ name }) => name)).toEqual(names);
   });
 
+  const client = { AUTH_CLIENT_ID: 'clarion', AUTH_CLIENT_SECRET: 'secret' };
+  const claims = { AUTH_JWT_ISSUER: 'https://issuer.example', AUTH_JWT_AUDIENCE: 'clarion' };
+  const audience = { AUTH_JWT_AUDIENCE: 'clarion' };
+  const webhookSecret = `whsec_${Buffer.alloc(24).toString('base64')}`;
+
+  it.each<[string, Record<string, string>]>([
+    ['a key set', { ...claims, AUTH_JWKS_URL: 'https://issuer.example/jwks' }],
+    ['an issuer', { ...audience, AUTH_ISSUER: 'https://issuer.example' }],
+    ['an issuer and a client', { ...audience, ...client, AUTH_ISSUER: 'https://issuer.example' }],
+    ['introspection', { ...client, AUTH_INTROSPECTION_URL: 'https://issuer.example/introspect' }],
+    ['an issuer on loopback', { ...audience, AUTH_ISSUER: 'http://127.0.0.1:8080' }],
+    ['a webhook for revocations', { ...PRODUCTION, AUTH_REVOCATION_SECRET: webhookSecret }],
+  ])('trusts %s in production', (_, environment) => {
+    expect(loadConfig({ NODE_ENV: 'production', ...environment }).auth.developmentIssuer).toBe(false);
+  });
+
+  it.each<[string, Record<string, string>, string[]]>([
+    ['two of them', { ...PRODUCTION, AUTH_JWKS_URL: 'https://issuer.example/jwks' }, ['AUTH_JWKS_URL']],
+    ['a key set of nobody', { AUTH_JWKS_URL: 'https://issuer.example/jwks' }, ['AUTH_JWT_ISSUER', 'AUTH_JWT_AUDIENCE']],
+    ['two names of an issuer', { ...claims, AUTH_ISSUER: 'https://issuer.example' }, ['AUTH_JWT_ISSUER']],
+    ['an issuer on an open way', { ...audience, AUTH_ISSUER: 'http://issuer.example' }, ['AUTH_ISSUER']],
+    ['credentials in a URL', { ...audience, AUTH_ISSUER: 'https://me:pw@issuer.example' }, ['AUTH_ISSUER']],
+    ['introspection without a client', { AUTH_INTROSPECTION_URL: 'https://issuer.example/i' }, ['AUTH_CLIENT_ID']],
+    ['a client without a secret', { ...PRODUCTION, AUTH_CLIENT_ID: 'x' }, ['AUTH_CLIENT_SECRET', 'AUTH_CLIENT_ID']],
+    ['a client that nobody asks for', { ...PRODUCTION, ...client }, ['AUTH_CLIENT_ID']],
+    ['a public key as a secret', { ...PRODUCTION, AUTH_JWT_ALGORITHMS: 'RS256' }, ['AUTH_JWT_ALGORITHMS']],
+    [
+      'a secret as a public key',
+      { ...audience, AUTH_ISSUER: 'https://issuer.example', AUTH_JWT_ALGORITHMS: 'ES256,HS256' },
+      ['AUTH_JWT_ALGORITHMS'],
+    ],
+    ['a guessable webhook secret', { ...PRODUCTION, AUTH_REVOCATION_SECRET: 'secret' }, ['AUTH_REVOCATION_SECRET']],
+  ])('does not trust %s', (_, environment, names) => {
+    expect(refusalOf({ NODE_ENV: 'production', ...environment }).problems.map(({ name }) => name)).toEqual(names);
+  });
+
   it('accepts a complete production environment and keeps it strict', () => {
     const config = loadConfig(PRODUCTION);
     expect(config.auth.developmentIssuer).toBe(false);
