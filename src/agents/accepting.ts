@@ -55,6 +55,11 @@ export function duplicateOf(
   return { message_id: earlier.id, thread_id: earlier.thread_id, run_id: earlier.run_id, duplicate: true };
 }
 
+/** @throws ComponentError QUEUED_RUNS_LIMIT when as many runs of a thread wait as may */
+export function refuseBeyondLimit(queued: number, limit: number): void {
+  if (queued >= limit) throw ComponentError.messageHandler('QUEUED_RUNS_LIMIT', { details: { limit } });
+}
+
 /** New ids; the thread's is the named one. */
 export function newIds({ thread_id }: ChatMessage): Admitted['ids'] {
   return { message_id: uuidv7(), thread_id: thread_id ?? uuidv7(), run_id: uuidv7() };

@@ -78,6 +78,11 @@ export class AgentRegistry implements OnModuleInit {
     };
   }
 
+  /** After which wait for a worker a user is told. */
+  get noWorkerNoticeMs(): number {
+    return this.config.agents.noWorkerNoticeMs;
+  }
+
   /** How long runs may wait for a worker: agents with a limit of their own, and the one of all others. */
   queueTimeouts(): { defaultMs: number; agents: string[]; limitsMs: number[] } {
     const own = [...this.agents.values()].flatMap(({ name, queueTimeoutMs }) =>

@@ -12,6 +12,7 @@ import {
   findStored,
   insertAdmitted,
   newIds,
+  refuseBeyondLimit,
   type Sent,
 } from './accepting';
 import { AgentRegistry } from './agent-registry';
@@ -113,7 +114,7 @@ export class MessageBatch {
       case 'interrupt':
         return 0;
       case 'enqueue':
-        if (thread.queued >= limit) throw ComponentError.messageHandler('QUEUED_RUNS_LIMIT', { details: { limit } });
+        refuseBeyondLimit(thread.queued, limit);
         return thread.active;
     }
   }

@@ -49,6 +49,7 @@ export class Reconciler {
       () => this.compareWithMemory(),
       () => this.failures.failExhausted(BATCH),
       () => this.failures.failExpired(BATCH),
+      () => this.failures.tellDelayed(BATCH),
       () => this.releaseLost(),
       () => this.wakeUndispatched(),
     ];

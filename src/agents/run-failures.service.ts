@@ -20,15 +20,32 @@ type StillDoomed = (run: Run) => boolean;
 
 const DOOMED = 'r.id, r.user_id, r.thread_id, r.attempt';
 
+/** In this time a worker takes what it is given. */
+const GIVEN_MS = 1_000;
+
+/** SQL: nobody has advanced run `r` for so long (milliseconds), though no other run goes before it. */
+const hasWaited = (ms: string): string => `
+  ${IDLE} AND r.waiting_since < now() - ${ms} * interval '1 millisecond'
+  AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.ordinal < r.ordinal
+    AND (o.finished_at IS NULL OR o.finished_at > now() - ${ms} * interval '1 millisecond'))`;
+
 /** `$1`: the limit of agents that are not among `$2`, whose limits are `$3`. */
 const EXPIRED = `
 SELECT ${DOOMED}, w.timeout_ms FROM runs r
 CROSS JOIN LATERAL (SELECT coalesce((SELECT l.ms FROM unnest($2::text[], $3::int[]) AS l (agent, ms) WHERE l.agent = r.agent), $1) AS timeout_ms) AS w
-WHERE ${IDLE} AND r.waiting_since < now() - w.timeout_ms * interval '1 millisecond'
-  AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.ordinal < r.ordinal
-    AND (o.finished_at IS NULL OR o.finished_at > now() - w.timeout_ms * interval '1 millisecond')) LIMIT $4`;
+WHERE ${hasWaited('w.timeout_ms')} LIMIT $4`;
 
-/** Ends runs that nobody advances and nobody may: the bound of every wait. */
+/** Marks runs that were given to the queue and that no worker takes. Those that wait for other runs of their user have not been given to it. */
+const TELL = `
+WITH late AS (
+  SELECT r.id FROM runs r
+  WHERE ${hasWaited('$1')} AND NOT r.delay_told AND r.dispatched_at < now() - interval '${GIVEN_MS} milliseconds'
+  LIMIT $2 FOR UPDATE OF r SKIP LOCKED)
+UPDATE runs SET delay_told = true FROM late WHERE runs.id = late.id
+RETURNING runs.id, runs.user_id, runs.thread_id, (
+  SELECT count(*)::int FROM runs r WHERE ${IDLE} AND r.dispatched_at IS NOT NULL AND r.ordinal < runs.ordinal) AS position`;
+
+/** Tells of runs that nobody advances, and ends those that nobody may: the bound of every wait. */
 @Injectable()
 export class RunFailures {
   constructor(
@@ -75,6 +92,17 @@ export class RunFailures {
         return this.fail(run, error, (now) => isIdle(now) && now.attempt === run.attempt);
       }),
     );
+  }
+
+  /** Users hear once that no worker takes their run; it stays where it is. */
+  async tellDelayed(limit: number): Promise<void> {
+    const waited_ms = this.registry.noWorkerNoticeMs;
+    const late = await this.database.query<Omit<Doomed, 'attempt'> & { position: number }>(TELL, [waited_ms, limit]);
+    const told = late.map(({ id: run_id, user_id, thread_id, position }) => {
+      const error = ComponentError.agentSupervisor('NO_WORKER_AVAILABLE', { details: { waited_ms, position } });
+      return this.reporter.report(error, { operation: 'run.reconcile', notify: true, run_id, user_id, thread_id });
+    });
+    await Promise.all(told);
   }
 
   private async fail(doomed: Doomed, error: ComponentError, stillDoomed: StillDoomed): Promise<void> {

@@ -5,6 +5,7 @@ import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
 import { MailboxStore } from '../mailbox';
 import { Database, type Transaction } from '../persistence';
+import { refuseBeyondLimit } from './accepting';
 import { AgentRegistry } from './agent-registry';
 import type { Run } from './run';
 import { RunEnding } from './run-ending.service';
@@ -22,7 +23,10 @@ export class RunRetry {
     private readonly config: AppConfig,
   ) {}
 
-  /** Repeated, it gives the same new run. @throws ComponentError RUN_NOT_FOUND, RUN_NOT_RETRYABLE, AGENT_UNKNOWN */
+  /**
+   * Repeated, it gives the same new run.
+   * @throws ComponentError RUN_NOT_FOUND, RUN_NOT_RETRYABLE, AGENT_UNKNOWN, QUEUED_RUNS_LIMIT
+   */
   retry(userId: string, runId: string): Promise<RequestResult<'run_retry'>> {
     return this.database.transaction(async (tx) => {
       // The thread first: rows are locked in one order everywhere.
@@ -44,6 +48,8 @@ export class RunRetry {
     const id = uuidv7();
     const agent = this.registry.get(run.agent);
     const active = await this.runs.lockActive(tx, [run.thread_id]);
+    const queued = active.filter(({ status }) => status === 'queued').length;
+    refuseBeyondLimit(queued, this.config.agents.queuedRunsPerThread);
     await tx.query(
       `INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, retry_of) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
       [

@@ -232,6 +232,13 @@ export const settings = {
       10_000,
       'After which time a provider that failed in a row is tried again, by one call.',
     ),
+    noWorkerNoticeMs: integer(
+      'RUN_NO_WORKER_NOTICE_MS',
+      1_000,
+      86_400_000,
+      10_000,
+      'After which wait for a worker the user is told NO_WORKER_AVAILABLE; the run stays queued.',
+    ),
     workerDeadAfterMs: integer(
       'WORKER_DEAD_AFTER_MS',
       1_000,

@@ -117,6 +117,19 @@ describe('the engine', () => {
       expect(events[cancelled + 1]).toMatchObject({ type: 'message_created', run_id: second.run_id });
     });
 
+    it('are limited in number, runs that are asked for again included', async () => {
+      const limited = await another({ QUEUED_RUNS_PER_THREAD: '1' });
+      const failed = await limited.drill('kay', 'm0', { nonsense: true });
+      await limited.ended('kay', failed.run_id);
+      await limited.drill('kay', 'm1', hang, { thread_id: failed.thread_id });
+      while ((await limited.events('kay')).at(-1)?.type !== 'agent_started')
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      await limited.drill('kay', 'm2', hang, { thread_id: failed.thread_id });
+      await expect(limited.app.get(RunRetry).retry('kay', failed.run_id)).rejects.toMatchObject({
+        reason: 'QUEUED_RUNS_LIMIT',
+      });
+    });
+
     it('are limited in number', async () => {
       const limited = await another({ QUEUED_RUNS_PER_THREAD: '2' });
       const first = await limited.drill('eve', 'm1', hang);
@@ -299,6 +312,33 @@ describe('the engine', () => {
       type: 'agent_failed',
       data: { error: { reason: 'RUN_QUEUE_TIMEOUT' } },
     });
+  });
+
+  it('tells the user once that no worker takes a run, which stays queued with its place and runs later', async () => {
+    const waiting = await another({ RUN_NO_WORKER_NOTICE_MS: '1000' });
+    for (const { queue } of [engine, waiting]) {
+      queue.delivering = false;
+      jest
+        .spyOn(queue, 'pending')
+        .mockImplementation(((all: { run_id: string }[]) =>
+          Promise.resolve(new Set(all.map(({ run_id }) => run_id)))) as never);
+    }
+    await waiting.drill('bob', 'm1', { tokens: 1 });
+    const { run_id } = await waiting.drill('ann', 'm1', { tokens: 1 });
+    const notified = async () => (await engine.events('ann')).filter(({ type }) => type === 'notification');
+    while ((await notified()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    await waiting.app.get(Reconciler).reconcile();
+    expect(await notified()).toMatchObject([
+      {
+        run_id,
+        data: { error: { code: 1008, reason: 'NO_WORKER_AVAILABLE', details: { position: 1, waited_ms: 1_000 } } },
+      },
+    ]);
+    expect(await engine.database.query('SELECT status FROM runs WHERE id = $1', [run_id])).toEqual([
+      { status: 'queued' },
+    ]);
+    await waiting.app.get(RunExecutor).execute(run_id);
+    expect(await waiting.ended('ann', run_id)).toMatchObject({ type: 'agent_completed' });
   });
 
   it('does nothing for a wake-up that comes twice or late', async () => {

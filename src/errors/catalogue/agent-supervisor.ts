@@ -64,6 +64,13 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     message: 'The run used up its attempts',
     publicDetails: ['attempts', 'max_attempts', 'last_reason'],
   },
+  NO_WORKER_AVAILABLE: {
+    severity: 'warning',
+    http: 503,
+    message: 'No worker has taken the run so far; it stays queued',
+    retryAfterMs: 10_000,
+    publicDetails: ['position', 'waited_ms'],
+  },
   RUN_QUEUE_TIMEOUT: {
     severity: 'error',
     http: 504,

@@ -52,6 +52,12 @@ export const AGENTS = {
     user_friendly_message: 'We tried several times to write your answer, and each time it broke off.',
     action_required: 'Ask in other words; if it stays, tell support the code below',
   },
+  NO_WORKER_AVAILABLE: {
+    message: 'Your answer has not begun yet',
+    user_friendly_message: ({ waited_ms, position }) =>
+      `Your message is saved and waits for its turn${placeOf(position)}. Nobody was free for ${lasting(waited_ms) ?? 'a while'}.`,
+    action_required: 'Nothing to do; the answer begins by itself',
+  },
   RUN_QUEUE_TIMEOUT: {
     message: 'Nobody was free to answer',
     user_friendly_message: ({ timeout_ms }) =>
@@ -85,3 +91,8 @@ export const AGENTS = {
     action_required: 'Wait a moment, then ask for the answer again',
   },
 } as const satisfies Readonly<Record<string, UserTextSource>>;
+
+function placeOf(position: unknown): string {
+  if (typeof position !== 'number') return '';
+  return position === 0 ? ', as the next one' : `, with ${position} before it`;
+}
