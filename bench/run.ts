@@ -1,75 +1,49 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { EmbeddedPostgres } from '../dist/persistence';
+import type { Ground, Line } from './harness';
+import { accepts } from './measures/accepts';
+import { deltas } from './measures/deltas';
+import { firstEvent } from './measures/first-event';
+import { memory } from './measures/memory';
+import { storm } from './measures/storm';
 
-/** What a load reports; latencies in milliseconds. */
-interface Result {
-  perSecond: number;
-  p50: number;
-  p99: number;
+const MEASURES: Record<string, (ground: Ground) => Promise<Line[]>> = { accepts, storm, deltas, firstEvent, memory };
+
+/** `npm run bench [-- <measure> …]`: measures against the budgets of docs/BENCH.md; exits 1 when one is missed. */
+async function main(): Promise<void> {
+  const wanted = process.argv.slice(2);
+  const names = wanted.length > 0 ? wanted : Object.keys(MEASURES);
+  const lines: Line[] = [];
+  for (const name of names) {
+    const measure = MEASURES[name];
+    if (!measure) throw new Error(`no measure ${name}; there are ${Object.keys(MEASURES).join(', ')}`);
+    process.stderr.write(`${name} …\n`);
+    lines.push(...(await onFreshGround(measure)));
+  }
+  print(lines);
+  process.exitCode = lines.every(({ held }) => held) ? 0 : 1;
 }
 
-/** Durable accepts per second against a plain Nest handler, both on PostgreSQL with workers off, in one run on one machine. */
-async function main(): Promise<void> {
+/** Each measure has a PostgreSQL of its own, durable as in production. */
+async function onFreshGround(measure: (ground: Ground) => Promise<Line[]>): Promise<Line[]> {
   const dataDir = await mkdtemp(join(tmpdir(), 'clarion-bench-'));
   const postgres = new EmbeddedPostgres({ dataDir, log: () => undefined });
   try {
     const { url } = await postgres.start();
-    const plain = await measure('plain', 'plain-server.js', url, dataDir);
-    const clarion = await measure('clarion', 'clarion-server.js', url, dataDir);
-    const half = await measure('clarion', 'clarion-server.js', url, dataDir, clarion.perSecond / 2);
-    print([
-      ['plain handler, accepts/s', plain.perSecond, plain.p99],
-      ['Clarion, accepts/s', clarion.perSecond, clarion.p99],
-      ['Clarion at half that load', half.perSecond, half.p99],
-    ]);
-    process.stdout.write(
-      `ratio ${(clarion.perSecond / plain.perSecond).toFixed(2)} (at least 5), p99 at half load ${half.p99.toFixed(1)} ms (at most 30)\n`,
-    );
+    return await measure({ url, dataDir });
   } finally {
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });
   }
 }
 
-async function measure(kind: string, server: string, url: string, dataDir: string, pace = 0): Promise<Result> {
-  const port = await freePort();
-  const child = fork(join(__dirname, server), [url, String(port), dataDir], { stdio: 'inherit' });
-  await ready(child);
-  try {
-    const load = [join(__dirname, 'accept-load.js'), `http://127.0.0.1:${port}`, kind, String(pace)];
-    const { stdout } = await promisify(execFile)(process.execPath, load, { timeout: 60_000 });
-    return JSON.parse(stdout) as Result;
-  } finally {
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-}
-
-async function ready(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'exit').then(() => {
-    throw new Error('a server of the benchmark ended before it was ready');
-  });
-  await Promise.race([once(child, 'message'), ended]);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-function print(rows: [string, number, number][]): void {
-  for (const [name, perSecond, p99] of rows) {
-    process.stdout.write(`${name.padEnd(32)} ${perSecond.toFixed(0).padStart(8)}/s   p99 ${p99.toFixed(1)} ms\n`);
+function print(lines: readonly Line[]): void {
+  const rows = lines.map(({ what, found, budget, held }) => [what, found, budget, held ? 'held' : 'MISSED']);
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  for (const row of rows) {
+    process.stdout.write(`${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('   ')}\n`);
   }
 }
 

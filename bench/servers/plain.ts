@@ -7,6 +7,7 @@ import { createPostgresBackend, Queue, runMigrations, setDefaultBackendFactory }
 import { Pool } from 'pg';
 import type { Socket } from 'socket.io';
 import { Column, DataSource, Entity, PrimaryColumn, type Repository } from 'typeorm';
+import { serveBenchmark } from './control';
 
 /** What a user would write instead of Clarion: save the message, enqueue the job, tell the user, acknowledge. */
 @Entity('plain_messages')
@@ -38,8 +39,7 @@ class PlainGateway {
   }
 }
 
-async function main(): Promise<void> {
-  const [url = '', port = '0'] = process.argv.slice(2);
+async function main({ port, url }: { port: number; url: string }): Promise<void> {
   const dataSource = new DataSource({
     type: 'postgres',
     url,
@@ -66,8 +66,8 @@ async function main(): Promise<void> {
   class PlainModule {}
 
   const app = await NestFactory.create(PlainModule, { logger: false });
-  await app.listen(Number(port), '127.0.0.1');
-  process.send?.('ready');
+  await app.listen(port, '127.0.0.1');
+  serveBenchmark();
 }
 
-void main();
+void main(JSON.parse(process.argv[2] ?? '{}') as { port: number; url: string });

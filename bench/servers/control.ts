@@ -1,0 +1,9 @@
+/** Tells the benchmark that this server listens, and answers its questions about memory. Needs --expose-gc. */
+export function serveBenchmark(): void {
+  process.on('message', (question) => {
+    if (question !== 'memory') return;
+    global.gc?.();
+    process.send?.({ memory: process.memoryUsage().rss });
+  });
+  process.send?.('ready');
+}
