@@ -5,5 +5,7 @@ export function serveBenchmark(): void {
     global.gc?.();
     process.send?.({ memory: process.memoryUsage().rss });
   });
+  // A profiler writes at an orderly exit.
+  process.on('SIGINT', () => process.exit(0));
   process.send?.('ready');
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { classify, type Reason } from '../errors';
-import { Database, GroupCommit } from '../persistence';
+import { classify } from '../errors';
+import { Database, GroupCommit, isOutage } from '../persistence';
 import type { Accepted, ChatMessage, Sent } from './accepting';
 import { MessageBatch } from './message-batch.service';
 
@@ -8,8 +8,6 @@ const BATCH = 64;
 /** Two: the next batch is prepared while the last one waits for the disk. */
 const LANES = 2;
 const MAX_WAITING = 2_000;
-
-const OUTAGES: ReadonlySet<Reason> = new Set<Reason>(['DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT', 'DATABASE_CAPACITY']);
 
 /** Accepts users' messages: message, run and events commit together, before anybody is told. */
 @Injectable()
@@ -23,7 +21,7 @@ export class MessageIntake {
     this.group = new GroupCommit<Sent, Accepted>({
       writeAll: (sent) => this.database.transaction((tx) => this.batch.accept(tx, sent)),
       writeOne: (sent) => this.acceptAlone(sent),
-      isOutage: (error) => OUTAGES.has(classify(error, 'Database').reason),
+      isOutage,
       maxBatch: BATCH,
       lanes: LANES,
       maxWaiting: MAX_WAITING,

@@ -21,6 +21,9 @@ WHERE m.thread_id = $1
   AND began.ordinal < (SELECT o.ordinal FROM messages own JOIN runs o ON o.id = own.run_id WHERE own.id = $2)
 ORDER BY began.ordinal DESC, m.role = 'user' LIMIT $3`;
 
+/** A run with the number of those before it, and what is checkpointed of its answer. */
+type ViewRow = Run & { position: number; written: string | null };
+
 /** Reads runs, and ends them. */
 @Injectable()
 export class RunStore {
@@ -50,9 +53,11 @@ export class RunStore {
     return view ?? null;
   }
 
-  /** The user's runs that have not ended, for the snapshots of a new connection. */
-  async activeViews(sql: Sql, userId: string): Promise<RunView[]> {
-    return this.views(sql, 'r.user_id = $1 AND r.finished_at IS NULL', [userId]);
+  /** These users' runs that have not ended, for the snapshots of new connections. Who has none is left out. */
+  async activeViews(sql: Sql, userIds: readonly string[]): Promise<Map<string, RunView[]>> {
+    const rows = await this.viewRows(sql, 'r.user_id = ANY($1::text[]) AND r.finished_at IS NULL', [userIds]);
+    const views = Map.groupBy(rows, ({ user_id }) => user_id);
+    return new Map([...views].map(([userId, own]) => [userId, own.map((row) => this.viewOf(row))]));
   }
 
   /** The runs that answer these messages, in their order. */
@@ -103,21 +108,24 @@ export class RunStore {
   }
 
   private async views(sql: Sql, where: string, values: unknown[]): Promise<RunView[]> {
-    const rows = await sql.query<Run & { position: number; written: string | null }>(
+    return (await this.viewRows(sql, where, values)).map((row) => this.viewOf(row));
+  }
+
+  private viewRows(sql: Sql, where: string, values: unknown[]): Promise<ViewRow[]> {
+    return sql.query<ViewRow>(
       `SELECT ${RUN_COLUMNS},
          (SELECT count(*)::int FROM (${EARLIER_ACTIVE}) AS earlier) AS position,
          (SELECT string_agg(text, '' ORDER BY index) FROM run_text t WHERE t.run_id = r.id AND t.attempt = r.attempt) AS written
        FROM runs r WHERE ${where} ORDER BY ordinal`,
       values,
     );
-    return rows.map((row) => viewOf(row, this.active.text(row)));
   }
-}
 
-/** `current` is the text in this process's memory, where the run is advanced here: newer than the checkpoint. */
-function viewOf(row: Run & { position: number; written: string | null }, current: string | null): RunView {
-  if (hasEnded(row)) return runView(row, row.final_content ?? '', 0);
-  return runView(row, current ?? row.written ?? '', row.position);
+  /** With the text in this process's memory, where the run is advanced here: it is newer than the checkpoint. */
+  private viewOf(row: ViewRow): RunView {
+    if (hasEnded(row)) return runView(row, row.final_content ?? '', 0);
+    return runView(row, this.active.text(row) ?? row.written ?? '', row.position);
+  }
 }
 
 function terminalEvent(run: Run, outcome: RunOutcome, messageId: string | null, durationMs: number): NewEvent {

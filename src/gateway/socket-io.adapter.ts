@@ -3,6 +3,7 @@ import { IoAdapter } from '@nestjs/platform-socket.io';
 import { MAX_FRAME_BYTES } from '@clarion/protocol';
 import type { Server, ServerOptions } from 'socket.io';
 import type { AppConfig } from '../config';
+import { batchWrites } from './batched-writes';
 import { OriginPolicy } from './origin-policy';
 import { tolerantParser } from './tolerant-parser';
 
@@ -23,7 +24,7 @@ export class SocketIoAdapter extends IoAdapter {
 
   override createIOServer(port: number, options?: Partial<ServerOptions>): Server {
     const { pingIntervalMs, pingTimeoutMs, handshakeTimeoutMs } = this.config.gateway;
-    return super.createIOServer(port, {
+    const server = super.createIOServer(port, {
       ...options,
       parser: tolerantParser,
       serveClient: false,
@@ -36,5 +37,7 @@ export class SocketIoAdapter extends IoAdapter {
       cleanupEmptyChildNamespaces: true,
       cors: { origin: (origin, answer) => answer(null, this.origins.accepts(origin)), credentials: false },
     } as ServerOptions);
+    server.engine.on('connection', batchWrites);
+    return server;
   }
 }

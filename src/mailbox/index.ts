@@ -3,5 +3,5 @@ export { MailboxModule } from './mailbox.module';
 export { MailboxNotifications } from './mailbox-notifications';
 export { MailboxStore, type MailboxState } from './mailbox.store';
 export type { NewEvent } from './new-event';
-export { PositionsStore, type ResumePoint } from './positions.store';
+export { PositionsStore, type Reader, type ResumePoint } from './positions.store';
 export { UserBus, type UserSignal, type UserSubscription } from './user-bus';

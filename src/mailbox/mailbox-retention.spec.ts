@@ -100,18 +100,16 @@ describe('retention', () => {
       fc.asyncProperty(fc.integer({ min: 11, max: 40 }), fc.integer({ min: 0, max: 40 }), async (count, read) => {
         const user = await filled(count);
         const position = Math.min(read, count);
-        const positions = new PositionsStore(database, mailbox);
+        const positions = new PositionsStore(database);
         await positions.advance(user, 'phone', position);
         await retention(10).trimAll();
         const trimmed = count - 10;
-        const { resume, from_seq, missed } = await positions.resume(database, user, 'phone', null);
-        if (position >= trimmed) expect([resume, from_seq, missed]).toEqual(['position', position, null]);
-        else
-          expect([resume, from_seq, missed]).toEqual([
-            'reset',
-            trimmed,
-            { missed_from: position + 1, missed_to: trimmed },
-          ]);
+        const [point] = await positions.resume(database, [{ user_id: user, device_id: 'phone', cursor: null }]);
+        expect(point).toMatchObject(
+          position >= trimmed
+            ? { resume: 'position', from_seq: position, missed: null }
+            : { resume: 'reset', from_seq: trimmed, missed: { missed_from: position + 1, missed_to: trimmed } },
+        );
       }),
       { numRuns: 20 },
     );

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { DurableEvent } from '@clarion/protocol';
+import type { Cursor, DurableEvent } from '@clarion/protocol';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Database } from '../persistence';
-import { MailboxStore, PositionsStore, type NewEvent, type UserSignal } from '.';
+import { MailboxStore, PositionsStore, type NewEvent, type ResumePoint, type UserSignal } from '.';
 import { UserBus, type UserSubscription } from './user-bus';
 
 const OPTIONS = { poolSize: 8, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
@@ -43,7 +43,7 @@ describe('the mailbox', () => {
   beforeEach(() => {
     bus = new Recorder();
     mailbox = new MailboxStore(database, bus);
-    positions = new PositionsStore(database, mailbox);
+    positions = new PositionsStore(database);
   });
 
   afterAll(async () => {
@@ -153,6 +153,39 @@ describe('the mailbox', () => {
   });
 
   describe('positions', () => {
+    const resumeOf = async (user_id: string, device_id: string, cursor: Cursor | null = null) => {
+      const [point] = await positions.resume(database, [{ user_id, device_id, cursor }]);
+      return point as ResumePoint;
+    };
+
+    it('of many devices move together, and those of a user without mailbox not at all', async () => {
+      const users = Array.from({ length: 20 }, newUser);
+      await mailbox.open(...users, ...users);
+      for (const user of users) await append(user, ['a', 'b', 'c']);
+      const nobody = newUser();
+      const moves = users.flatMap((user, at) => [
+        positions.advance(user, 'a', at % 4),
+        positions.advance(user, 'b', 9),
+      ]);
+      await Promise.all([...moves, positions.advance(nobody, 'a', 1)]);
+      const points = await positions.resume(
+        database,
+        [...users, nobody].map((user_id) => ({ user_id, device_id: 'a', cursor: null })),
+      );
+      expect(points.map((point) => point?.from_seq)).toEqual([...users.map((_, at) => at % 4), undefined]);
+      expect(await resumeOf(users[0] as string, 'c')).toMatchObject({ from_seq: 3, resume: 'new', advances: true });
+    });
+
+    it('need not be written again when they are where they were', async () => {
+      const user = newUser();
+      await append(user, ['a', 'b', 'c']);
+      const { epoch } = await mailbox.state(database, user);
+      const at = (seq: number) => resumeOf(user, 'phone', { epoch, seq });
+      expect(await at(2)).toMatchObject({ advances: true });
+      await positions.advance(user, 'phone', 2);
+      expect([await at(1), await at(2), await at(3)].map(({ advances }) => advances)).toEqual([false, false, true]);
+    });
+
     it('move forward only, never beyond the head, in whatever order they are reported', async () => {
       await fc.assert(
         fc.asyncProperty(fc.nat(6), fc.array(fc.nat(9), { minLength: 1, maxLength: 8 }), async (head, reported) => {
@@ -164,7 +197,7 @@ describe('the mailbox', () => {
               Array.from({ length: head }, () => 'x'),
             );
           await Promise.all(reported.map((position) => positions.advance(user, 'phone', position)));
-          const { from_seq, resume } = await positions.resume(database, user, 'phone', null);
+          const { from_seq, resume } = await resumeOf(user, 'phone');
           expect({ from_seq, resume }).toEqual({ from_seq: Math.min(head, Math.max(...reported)), resume: 'position' });
         }),
         { numRuns: 30 },
@@ -197,7 +230,7 @@ describe('the mailbox', () => {
             if (other !== null) await positions.advance(user, 'other', other);
             const { epoch } = await mailbox.state(database, user);
             const given = cursor === null ? null : { epoch: foreign ? 'AnotherEpoch' : epoch, seq: cursor };
-            const { from_seq, resume, missed } = await positions.resume(database, user, 'own', given);
+            const { from_seq, resume, missed } = await resumeOf(user, 'own', given);
             expect({ from_seq, resume, missed }).toEqual(model({ head, trimmed_to, own, other, cursor, foreign }));
             expect(from_seq).toBeLessThanOrEqual(head);
             expect(from_seq).toBeGreaterThanOrEqual(trimmed_to);
@@ -212,8 +245,8 @@ describe('the mailbox', () => {
       await append(user, ['a', 'b', 'c']);
       await positions.advance(user, 'phone', 3);
       await database.query('UPDATE mailboxes SET head = 1 WHERE user_id = $1', [user]);
-      expect(await positions.resume(database, user, 'phone', null)).toMatchObject({ from_seq: 1, resume: 'position' });
-      expect(await positions.resume(database, user, 'tablet', null)).toMatchObject({ from_seq: 1, resume: 'new' });
+      expect(await resumeOf(user, 'phone')).toMatchObject({ from_seq: 1, resume: 'position' });
+      expect(await resumeOf(user, 'tablet')).toMatchObject({ from_seq: 1, resume: 'new' });
     });
   });
 });

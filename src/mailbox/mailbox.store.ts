@@ -154,12 +154,13 @@ export class MailboxStore {
     tx.afterCommit(() => this.bus.publish(userId, { kind: 'erased' }));
   }
 
-  /** Makes sure that the user has a mailbox. */
-  async open(userId: string): Promise<void> {
-    await this.database.query('INSERT INTO mailboxes (user_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
-      userId,
-      newEpoch(),
-    ]);
+  /** Makes sure that these users have mailboxes. */
+  async open(...userIds: string[]): Promise<void> {
+    await this.database.query(
+      `INSERT INTO mailboxes (user_id, epoch) SELECT * FROM unnest($1::text[], $2::text[]) AS n (user_id, epoch) ORDER BY user_id COLLATE "C"
+       ON CONFLICT DO NOTHING`,
+      [userIds, userIds.map(newEpoch)],
+    );
   }
 
   /** The state of a mailbox that is open. */

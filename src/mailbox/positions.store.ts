@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { Cursor, ResumeMode } from '@clarion/protocol';
-import { Database, type Sql } from '../persistence';
-import { MailboxStore, type MailboxState } from './mailbox.store';
+import { Database, GroupCommit, isOutage, type Sql } from '../persistence';
+import type { MailboxState } from './mailbox.store';
+
+/** A device that wants to read on, from its `cursor` where it has one. */
+export interface Reader {
+  readonly user_id: string;
+  readonly device_id: string;
+  readonly cursor: Cursor | null;
+}
 
 /** Where a connection begins to read. `missed` is set with `reset`; its bounds are null where the epoch is another one. */
 export interface ResumePoint {
@@ -9,34 +16,87 @@ export interface ResumePoint {
   readonly from_seq: number;
   readonly resume: ResumeMode;
   readonly missed: { missed_from: number | null; missed_to: number | null } | null;
+  /** The device's position is not there yet: the cursor counts as an acknowledgement, or the device is new. */
+  readonly advances: boolean;
 }
+
+/** How far a device has read. */
+interface Position {
+  readonly user_id: string;
+  readonly device_id: string;
+  readonly position: number;
+}
+
+const RESUME = `
+SELECT m.epoch, m.head, m.trimmed_to, own.position AS own,
+  (SELECT coalesce(max(p.position), 0) FROM mailbox_positions p WHERE p.user_id = w.user_id) AS furthest
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (user_id, device_id, place)
+LEFT JOIN mailboxes m ON m.user_id = w.user_id
+LEFT JOIN mailbox_positions own ON own.user_id = w.user_id AND own.device_id = w.device_id
+ORDER BY place`;
+
+/** In one order, or two processes deadlock. */
+const ADVANCE = `
+INSERT INTO mailbox_positions AS p (user_id, device_id, position)
+SELECT a.user_id, a.device_id, least(a.position, m.head)
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (user_id, device_id, position) JOIN mailboxes m USING (user_id)
+ORDER BY a.user_id COLLATE "C", a.device_id COLLATE "C"
+ON CONFLICT (user_id, device_id) DO UPDATE SET position = excluded.position, updated_at = now() WHERE p.position < excluded.position`;
+
+const BATCH = 500;
+const MAX_WAITING = 20_000;
 
 /** How far each device of a user has read. */
 @Injectable()
 export class PositionsStore {
-  constructor(
-    private readonly database: Database,
-    private readonly mailbox: MailboxStore,
-  ) {}
+  private readonly advances: GroupCommit<Position, void>;
 
-  /** Decides where a connecting device resumes (PROTOCOL.md section 1). The mailbox must be open. */
-  async resume(sql: Sql, userId: string, deviceId: string, cursor: Cursor | null): Promise<ResumePoint> {
-    const state = await this.mailbox.state(sql, userId);
-    const positions = await sql.query<{ device_id: string; position: number }>(
-      'SELECT device_id, position FROM mailbox_positions WHERE user_id = $1',
-      [userId],
-    );
-    const own = positions.find(({ device_id }) => device_id === deviceId)?.position ?? null;
-    return resumePoint(state, own, Math.max(0, ...positions.map(({ position }) => position)), cursor);
+  constructor(private readonly database: Database) {
+    this.advances = new GroupCommit<Position, void>({
+      writeAll: async (positions) => {
+        await this.advanceAll(positions);
+        return positions.map(() => ({ ok: true, value: undefined }));
+      },
+      writeOne: (position) => this.advanceAll([position]),
+      isOutage,
+      maxBatch: BATCH,
+      lanes: 1,
+      maxWaiting: MAX_WAITING,
+    });
   }
 
-  /** Moves a device's position forward, never back, and never beyond the head. The mailbox must be open. */
-  async advance(userId: string, deviceId: string, position: number): Promise<void> {
-    await this.database.query(
-      `INSERT INTO mailbox_positions AS p (user_id, device_id, position) SELECT $1, $2, least($3, head) FROM mailboxes WHERE user_id = $1
-       ON CONFLICT (user_id, device_id) DO UPDATE SET position = excluded.position, updated_at = now() WHERE p.position < excluded.position`,
-      [userId, deviceId, position],
+  /** Decides where connecting devices resume (PROTOCOL.md section 1), in their order; null where there is no mailbox. */
+  async resume(sql: Sql, readers: readonly Reader[]): Promise<(ResumePoint | null)[]> {
+    const rows = await sql.query<MailboxState & { epoch: string | null; own: number | null; furthest: number }>(
+      RESUME,
+      [readers.map(({ user_id }) => user_id), readers.map(({ device_id }) => device_id)],
     );
+    return rows.map(({ own, furthest, ...state }, at) =>
+      state.epoch === null ? null : resumePoint(state, own, furthest, readers[at]?.cursor ?? null),
+    );
+  }
+
+  /**
+   * Moves a device's position forward, never back, and never beyond the head; durable when it resolves. Where there is no mailbox, nothing.
+   * @throws ComponentError DATABASE_CAPACITY when too many wait
+   */
+  advance(userId: string, deviceId: string, position: number): Promise<void> {
+    return this.advances.submit({ user_id: userId, device_id: deviceId, position });
+  }
+
+  /** A statement may touch a row once: of several positions of a device the furthest counts. */
+  private async advanceAll(positions: readonly Position[]): Promise<void> {
+    const furthest = new Map<string, Position>();
+    for (const entry of positions) {
+      const key = `${entry.user_id}\0${entry.device_id}`;
+      if ((furthest.get(key)?.position ?? -1) < entry.position) furthest.set(key, entry);
+    }
+    const entries = [...furthest.values()];
+    await this.database.query(ADVANCE, [
+      entries.map(({ user_id }) => user_id),
+      entries.map(({ device_id }) => device_id),
+      entries.map(({ position }) => position),
+    ]);
   }
 }
 
@@ -44,12 +104,11 @@ function resumePoint(state: MailboxState, own: number | null, furthest: number, 
   const { epoch, head, trimmed_to } = state;
   // A position beyond the head is of numbers that are gone: nothing up to the head may be taken for read twice, or left out.
   const wanted = cursor?.seq ?? Math.min(own ?? furthest, head);
+  const reset = { state, from_seq: trimmed_to, resume: 'reset', advances: false } as const;
   if (cursor !== null && (cursor.epoch !== epoch || cursor.seq > head)) {
-    return { state, from_seq: trimmed_to, resume: 'reset', missed: { missed_from: null, missed_to: null } };
+    return { ...reset, missed: { missed_from: null, missed_to: null } };
   }
-  if (wanted < trimmed_to) {
-    return { state, from_seq: trimmed_to, resume: 'reset', missed: { missed_from: wanted + 1, missed_to: trimmed_to } };
-  }
+  if (wanted < trimmed_to) return { ...reset, missed: { missed_from: wanted + 1, missed_to: trimmed_to } };
   const resume = cursor !== null ? 'cursor' : own !== null ? 'position' : 'new';
-  return { state, from_seq: wanted, resume, missed: null };
+  return { state, from_seq: wanted, resume, missed: null, advances: own === null || own < wanted };
 }

@@ -24,7 +24,8 @@ interface Waiting<T, R> {
 }
 
 /**
- * Lets writes that arrive together share a transaction: while a batch is under way the next one fills. Alone, a write goes at once.
+ * Lets writes that arrive together share a transaction: while a batch is under way the next one fills. Alone, a write goes at once. Reads
+ * that come in masses may share their statements in the same way.
  */
 export class GroupCommit<T, R> {
   private waiting: Waiting<T, R>[] = [];

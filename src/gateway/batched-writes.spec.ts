@@ -1,0 +1,43 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { Socket as TcpSocket, type AddressInfo } from 'node:net';
+import { Server, type Socket } from 'socket.io';
+import { io } from 'socket.io-client';
+import { batchWrites } from './batched-writes';
+
+const EVENTS = 100;
+
+afterEach(() => jest.restoreAllMocks());
+
+describe.each([['websocket'], ['polling'], ['polling', 'websocket']])('over %s %s', (...transports) => {
+  it('what is emitted together reaches the client whole and in order, in a few writes', async () => {
+    const http = createServer().listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    const server = new Server(http, { perMessageDeflate: false });
+    server.engine.on('connection', batchWrites);
+    const { port } = http.address() as AddressInfo;
+    const client = io(`http://127.0.0.1:${port}`, { transports });
+    const received: number[] = [];
+    const all = new Promise<void>((resolve) => {
+      client.on('number', (value: number) => {
+        received.push(value);
+        if (received.length === EVENTS) resolve();
+      });
+    });
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    await upgraded(client, transports);
+
+    const writes = jest.spyOn(TcpSocket.prototype, '_writev' as never);
+    for (let value = 0; value < EVENTS; value += 1) socket.emit('number', value);
+    await all;
+    expect(received).toEqual(Array.from({ length: EVENTS }, (_, index) => index));
+    expect(writes.mock.calls.length).toBeLessThan(EVENTS / 5);
+    client.close();
+    await server.close();
+  });
+});
+
+/** Where both transports are offered, the client changes from the first to the second. */
+async function upgraded(client: ReturnType<typeof io>, transports: readonly string[]): Promise<void> {
+  while (client.io.engine.transport.name !== transports.at(-1)) await once(client.io.engine as never, 'upgrade');
+}
