@@ -1,3 +1,4 @@
+import type { Usage } from '@clarion/protocol';
 import { Injectable } from '@nestjs/common';
 
 /** Why a run that this process advances has to stop although its agent has not finished. Not a failure, but thrown like one. */
@@ -16,6 +17,8 @@ export interface ActiveRun {
   attempt: number;
   /** The answer so far: what this attempt was begun with, and what its agent has written since. */
   text: string;
+  /** Of the models that were asked in this attempt; null where none was. */
+  usage: Usage | null;
   readonly controller: AbortController;
   /** Aborted when this process stops. */
   readonly shutdown: AbortSignal;
@@ -37,7 +40,15 @@ export class ActiveRuns {
       return null;
     }
     const controller = new AbortController();
-    const active = { id: runId, fence: 0, attempt: 0, text: '', controller, shutdown: this.closing.signal };
+    const active = {
+      id: runId,
+      fence: 0,
+      attempt: 0,
+      text: '',
+      usage: null,
+      controller,
+      shutdown: this.closing.signal,
+    };
     this.runs.set(runId, active);
     return active;
   }

@@ -4,18 +4,17 @@ import { DiscoveryService } from '@nestjs/core';
 import { AppConfig, ConfigurationError, type ConfigurationProblem } from '../config';
 import { ComponentError } from '../errors';
 import { AGENT_METADATA, type AgentOptions, type AgentRunner } from './agent';
+import { AgentSource, type RegisteredAgent } from './agent-source';
 import type { ClockLimits } from './run-clocks';
 
-export interface RegisteredAgent extends AgentOptions {
-  runner: AgentRunner;
-}
+export type { RegisteredAgent } from './agent-source';
 
 interface Candidate {
   agent: RegisteredAgent;
   singleton: boolean;
 }
 
-/** Every agent of this process: all providers of all modules whose class carries `@Agent`. Needs Nest's DiscoveryModule. */
+/** Every agent of this process: all providers of all modules whose class carries `@Agent`, and what each `AgentSource` brings. Needs Nest's DiscoveryModule. */
 @Injectable()
 export class AgentRegistry implements OnModuleInit {
   private readonly agents = new Map<string, RegisteredAgent>();
@@ -97,18 +96,19 @@ export class AgentRegistry implements OnModuleInit {
 
   private candidates(): Candidate[] {
     return this.discovery.getProviders().flatMap((wrapper) => {
-      const agent = asAgent(wrapper.instance);
-      return agent === null ? [] : [{ agent, singleton: wrapper.isDependencyTreeStatic() && !wrapper.isTransient }];
+      const singleton = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+      return asAgents(wrapper.instance).map((agent) => ({ agent, singleton }));
     });
   }
 }
 
 // By instance, not by class: a factory provider that gives null (an agent switched off) is no agent.
-function asAgent(instance: unknown): RegisteredAgent | null {
-  if (typeof instance !== 'object' || instance === null) return null;
+function asAgents(instance: unknown): RegisteredAgent[] {
+  if (typeof instance !== 'object' || instance === null) return [];
+  if (instance instanceof AgentSource) return instance.agents();
   // Own metadata: a subclass without a decorator is not a second agent of its parent's name.
   const options = Reflect.getOwnMetadata(AGENT_METADATA, instance.constructor) as AgentOptions | undefined;
-  return options === undefined ? null : { ...options, runner: instance as AgentRunner };
+  return options === undefined ? [] : [{ ...options, runner: instance as AgentRunner }];
 }
 
 function fallbackProblems(candidates: readonly Candidate[], configured: string | undefined): ConfigurationProblem[] {

@@ -1,3 +1,4 @@
+import type { Usage } from '@clarion/protocol';
 import { applyDecorators, Injectable, SetMetadata } from '@nestjs/common';
 import type { ComponentError } from '../errors';
 import type { StepMark } from './run-steps.store';
@@ -33,6 +34,8 @@ export type AgentOutput =
   | string
   | { type: 'thinking'; text: string; step?: number }
   | { type: 'progress'; progress: number; message: string }
+  /** Tokens that were used, beyond those told before; their sum is `agent_completed.usage`. */
+  | { type: 'usage'; usage: Usage }
   | ToolExecuting
   | ToolCompleted;
 

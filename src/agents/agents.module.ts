@@ -10,6 +10,7 @@ import { Checkpoints } from './checkpoints.service';
 import { Dispatcher } from './dispatcher.service';
 import { MessageBatch } from './message-batch.service';
 import { MessageIntake } from './message-intake.service';
+import { MODELS_AND_TOOLS } from './models-and-tools';
 import { NextAttempts } from './next-attempts.service';
 import { OutputSink } from './output-sink.service';
 import { ProviderCircuits } from './provider-circuits.service';
@@ -37,6 +38,7 @@ import { Workers } from './workers.service';
   imports: [DiscoveryModule],
   providers: [
     ...BUILTIN_AGENTS,
+    ...MODELS_AND_TOOLS,
     ActiveRuns,
     AgentRegistry,
     AttemptFailures,

@@ -6,6 +6,7 @@ import type { AgentOutput, ToolCompleted, ToolExecuting } from './agent';
 import type { AttemptRecord } from './attempt-steps.service';
 import { Checkpoints } from './checkpoints.service';
 import type { Run } from './run';
+import { addUsage } from './providers/usage';
 import { safeObject } from './safe-text';
 import { TextStream, type TextPiece } from './text-stream';
 
@@ -39,6 +40,7 @@ export class OutputSink {
       accept: async (output) => {
         if (record.repeating && isSaid(output)) return;
         if (typeof output === 'string') return write(text.push(output));
+        if (output.type === 'usage') return void (active.usage = addUsage(active.usage, output.usage));
         const event = await this.eventOf(run, output, steps + 1);
         if (event.type === 'agent_thinking') steps += 1;
         const marks = isToolOutput(output) && output.mark ? [output.mark] : [];
@@ -60,7 +62,11 @@ export class OutputSink {
     this.checkpoints.add(run_id, { fence, attempt, index }, text);
   }
 
-  private async eventOf(run: Run, output: Exclude<AgentOutput, string>, step: number): Promise<NewEvent> {
+  private async eventOf(
+    run: Run,
+    output: Exclude<AgentOutput, string | { type: 'usage' }>,
+    step: number,
+  ): Promise<NewEvent> {
     const place = { thread_id: run.thread_id, run_id: run.id, attempt: run.attempt };
     switch (output.type) {
       case 'thinking':

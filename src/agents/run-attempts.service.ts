@@ -50,7 +50,7 @@ export class RunAttempts {
     const clocks = new RunClocks(agent.name, limits, active.controller);
     const record = await this.steps.open(run, agent, active, writer);
     await this.drive({ run, agent, active, record, clocks, limits }).finally(() => clocks.stop());
-    await writer.end({ status: 'completed', content: active.text, usage: null }, active.shutdown);
+    await writer.end({ status: 'completed', content: active.text, usage: active.usage }, active.shutdown);
   }
 
   private async drive(attempt: Attempt): Promise<void> {

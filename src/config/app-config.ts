@@ -15,6 +15,7 @@ export class AppConfig {
   readonly gateway;
   readonly mailbox;
   readonly agents;
+  readonly llm;
   readonly health;
   readonly errors;
   readonly recovery;
@@ -41,7 +42,12 @@ export class AppConfig {
     };
     this.gateway = { ...sections.gateway, allowLocalOrigins: developmentIssuer };
     this.mailbox = sections.mailbox;
-    this.agents = { ...sections.agents, drill: sections.agents.drillAgent || developmentIssuer };
+    this.agents = {
+      ...sections.agents,
+      defaultAgent: sections.agents.defaultAgent ?? (sections.llm.baseUrl === undefined ? 'guide' : 'assistant'),
+      drill: sections.agents.drillAgent || developmentIssuer,
+    };
+    this.llm = sections.llm;
     this.health = {
       ...sections.health,
       details: details === 'default' ? (developmentIssuer ? ('always' as const) : ('admin' as const)) : details,

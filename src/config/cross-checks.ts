@@ -4,7 +4,7 @@ import type { ConfigurationProblem } from './configuration-error';
 
 /** Settings that depend on each other. */
 export function crossCheck(sections: Sections): ConfigurationProblem[] {
-  const { auth, server, errors, agents, outbound, recovery } = sections;
+  const { auth, server, errors, agents, llm, outbound, recovery } = sections;
   const shared = server.role !== 'all';
   const production = server.nodeEnv === 'production';
   const checks: (readonly [boolean, ConfigurationProblem])[] = [
@@ -29,6 +29,14 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
     [
       outbound.smtpUrl !== undefined && outbound.smtpFrom === undefined,
       { name: 'SMTP_FROM', found: '', allowed: 'the sender of e-mails, required with SMTP_URL' },
+    ],
+    [
+      llm.baseUrl !== undefined && llm.model === undefined,
+      { name: 'LLM_MODEL', found: '', allowed: 'the name of a model, required with LLM_BASE_URL' },
+    ],
+    [
+      llm.baseUrl === undefined && Object.keys(llm.assistants).length > 0,
+      { name: 'LLM_BASE_URL', found: '', allowed: 'the endpoint of a model provider, required with ASSISTANTS' },
     ],
     [
       sections.health.details === 'always' && production,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** One environment variable: its name, what it may be, what it is when unset, and why it exists. */
@@ -58,6 +59,16 @@ export function integer(
     .refine((value) => value >= min && value <= max);
   const allowed = `a whole number from ${min} to ${max}`;
   return define(name, withDefault(schema, fallback), allowed, explanation, { default: fallback });
+}
+
+/** A number from 0, such as a price; unset, undefined. */
+export function decimal(name: string, explanation: string): Setting<number | undefined> {
+  const schema = z
+    .string()
+    .regex(/^\d{1,12}(\.\d{1,12})?$/)
+    .transform(Number)
+    .optional();
+  return define(name, schema, 'a number from 0, such as 2.5', explanation, {});
 }
 
 /** A switch; unset, it follows `fallback`, which may depend on other settings (null). */
@@ -139,4 +150,32 @@ export function signingKey(name: string, explanation: string): Setting<string | 
     })
     .optional();
   return define(name, schema, 'whsec_ and 24 to 64 random bytes in base64', explanation, { secret: true });
+}
+
+/** A JSON object, or the path of a file that holds it; unset, it is empty. */
+export function jsonOrFile<T extends object>(
+  name: string,
+  schema: z.ZodType<T>,
+  allowed: string,
+  explanation: string,
+  options: { secret?: boolean } = {},
+): Setting<T> {
+  const json = z
+    .string()
+    .optional()
+    .transform((value, context) => {
+      try {
+        return JSON.parse(
+          value === undefined ? '{}' : value.startsWith('{') ? value : readFileSync(value, 'utf8'),
+        ) as unknown;
+      } catch (error) {
+        return reportUnreadable(context, error);
+      }
+    });
+  return define(name, json.pipe(schema), allowed, explanation, options);
+}
+
+function reportUnreadable(context: z.core.$RefinementCtx, error: unknown): never {
+  context.addIssue({ code: 'custom', message: String(error) });
+  return z.NEVER;
 }

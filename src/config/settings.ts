@@ -1,4 +1,5 @@
 import { authSettings } from './auth-settings';
+import { llmSettings } from './llm-settings';
 import { choice, flag, integer, list, signingKey, text, textOr, url } from './setting';
 
 /** Every setting of Clarion, by the room that reads it. `.env.example` is generated from this. */
@@ -145,7 +146,10 @@ export const settings = {
     ),
   },
   agents: {
-    defaultAgent: textOr('DEFAULT_AGENT', 'guide', 'Agent of messages that name none.'),
+    defaultAgent: text(
+      'DEFAULT_AGENT',
+      'Agent of messages that name none. Unset: `assistant` with LLM_BASE_URL, else `guide`.',
+    ),
     drillAgent: flag(
       'DRILL_AGENT',
       false,
@@ -247,6 +251,7 @@ export const settings = {
       'Age of a heartbeat at which a worker counts as dead. Heartbeats come three times as often.',
     ),
   },
+  llm: llmSettings,
   health: {
     details: choice(
       'HEALTH_DETAILS',

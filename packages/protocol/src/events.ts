@@ -5,6 +5,8 @@ import type { ComponentName, ComponentStatus, ConnectionLimits, PendingInput, Re
 export interface Usage {
   input_tokens: number;
   output_tokens: number;
+  /** In the currency of the configured prices; only where they are. */
+  cost?: number;
 }
 
 /** Durable event type -> its `data` (PROTOCOL.md section 3). `keep_index` counts UTF-16 code units of the answer. */

@@ -8,3 +8,4 @@ export { FallbackDeliveryEntity, RecoveryEntity } from './recovery.entities';
 export { RunEntity, RunStepEntity, RunTextEntity, WorkerEntity } from './run.entities';
 export { RevocationEntity } from './revocation.entity';
 export { FailureStatisticEntity, HealthSampleEntity } from './statistics.entities';
+export { ToolResultEntity } from './tool-result.entity';

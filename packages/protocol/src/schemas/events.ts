@@ -46,7 +46,7 @@ export const durableEventDataSchemas = {
   agent_completed: z.object({
     message_id: id,
     content: serverText,
-    usage: z.object({ input_tokens: count, output_tokens: count }).nullable(),
+    usage: z.object({ input_tokens: count, output_tokens: count, cost: z.number().min(0).optional() }).nullable(),
     duration_ms: z.number().min(0),
   }),
   agent_failed: z.object({ error: errorBodySchema, content: serverText }),

@@ -1,0 +1,76 @@
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { AppConfig } from '../../config';
+import { ComponentError, FailureReporter, PeriodicLoop } from '../../errors';
+import { PROVIDER } from './model-provider.service';
+import { reasonOfStatus } from './provider-failure';
+
+const PROBE_MS = 10_000;
+
+/** What the last look at the provider found. */
+export interface Probe {
+  readonly at: Date;
+  readonly latency_ms: number;
+  /** Null where it did not answer. */
+  readonly status: number | null;
+  readonly failure: ComponentError | null;
+}
+
+/** Asks the provider for its models now and then: that costs nothing, and shows address and credentials to be right. */
+@Injectable()
+export class ProviderProbe implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly loop: PeriodicLoop;
+  /** Null before the first look has ended. */
+  last: Probe | null = null;
+
+  constructor(
+    private readonly config: AppConfig,
+    reporter: FailureReporter,
+  ) {
+    const work = async (): Promise<void> => void (this.last = await this.look());
+    this.loop = new PeriodicLoop({ name: 'provider.probe', everyMs: config.llm.probeEveryMs, work, reporter });
+  }
+
+  get configured(): boolean {
+    return this.config.llm.baseUrl !== undefined;
+  }
+
+  onApplicationBootstrap(): void {
+    if (!this.configured) return;
+    this.loop.start();
+    void this.loop.trigger();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.loop.stop();
+  }
+
+  private async look(): Promise<Probe> {
+    const started = performance.now();
+    const found = (status: number | null, failure: ComponentError | null): Probe => {
+      return { at: new Date(), latency_ms: Math.round(performance.now() - started), status, failure };
+    };
+    try {
+      const { status } = await this.models();
+      const reason = reasonOfStatus(status);
+      // Not every provider lists its models; it is there.
+      if (reason === null || reason === 'PROVIDER_MODEL_UNKNOWN') return found(status, null);
+      return found(status, ComponentError.dependencies(reason, { details: { provider: PROVIDER, status } }));
+    } catch (cause) {
+      return found(
+        null,
+        ComponentError.dependencies('PROVIDER_UNAVAILABLE', { cause, details: { provider: PROVIDER } }),
+      );
+    }
+  }
+
+  private async models(): Promise<Response> {
+    const { baseUrl = '', apiKey } = this.config.llm;
+    const response = await fetch(`${baseUrl.replace(/\/+$/, '')}/models`, {
+      headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(PROBE_MS),
+    });
+    await response.body?.cancel();
+    return response;
+  }
+}

@@ -1,0 +1,193 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import {
+  Client,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  StreamableHTTPClientTransport,
+  type Tool as McpTool,
+  type Transport,
+} from '@modelcontextprotocol/client';
+import type { McpServerSettings } from '../../../config';
+import { ComponentError, type FailureReporter } from '../../../errors';
+import { boundedFetch } from '../../providers/bounded-fetch';
+import { type ToolContext, ToolError } from '../tool';
+import { textOfResult } from './mcp-result';
+import { ServerProcess } from './server-process';
+
+const CONNECT_MS = 10_000;
+const PING_EVERY_MS = 15_000;
+const PING_MS = 5_000;
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 30_000;
+const MAX_BYTES = 16_777_216;
+const CLIENT = { name: 'clarion', version: '1' };
+
+interface Session {
+  readonly client: Client;
+  readonly tools: McpTool[];
+  /** Settles when the connection is over. */
+  readonly closed: Promise<void>;
+}
+
+/** One MCP server: connected to, watched, and connected to again for as long as this process wants it. */
+export class McpConnection {
+  private readonly logger = new Logger(McpConnection.name);
+  private readonly stopping = new AbortController();
+  private session: Session | null = null;
+  private keeping: Promise<void> = Promise.resolve();
+  /** Why there is no connection; null while there is one, or before the first attempt has ended. */
+  failure: ComponentError | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly settings: McpServerSettings,
+    private readonly reporter: FailureReporter,
+  ) {}
+
+  start(): void {
+    this.keeping = this.keep();
+  }
+
+  /** Resolves when the connection is closed; of a server over stdio, when its processes have ended. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.session?.client.close();
+    await this.keeping;
+  }
+
+  get connected(): boolean {
+    return this.session !== null;
+  }
+
+  /** What the server offers; nothing while it is away. */
+  tools(): readonly McpTool[] {
+    return this.session?.tools ?? [];
+  }
+
+  /**
+   * The result as text for the model.
+   * @throws ToolError for what the server says of the call; ComponentError MCP_SERVER_UNAVAILABLE where it says nothing; the signal's reason
+   */
+  async call(tool: string, args: Record<string, unknown>, ctx: ToolContext): Promise<string> {
+    const { session, settings } = this;
+    if (session === null) throw this.failure ?? this.unavailable();
+    try {
+      const result = await session.client.callTool(
+        { name: tool, arguments: args },
+        {
+          signal: ctx.signal,
+          timeout: settings.timeout_ms,
+          resetTimeoutOnProgress: true,
+          maxTotalTimeout: settings.max_total_timeout_ms,
+          onprogress: ({ progress, total, message }) =>
+            ctx.progress(total ? progress / total : 0, message ?? `${this.name}: ${tool}`),
+        },
+      );
+      return textOfResult(result);
+    } catch (error) {
+      ctx.signal.throwIfAborted();
+      throw this.failureOfCall(error, session);
+    }
+  }
+
+  private failureOfCall(error: unknown, { client }: Session): Error {
+    if (error instanceof ToolError) return error;
+    if (error instanceof ProtocolError) return new ToolError(error.message);
+    if (error instanceof SdkError && error.code === SdkErrorCode.RequestTimeout) {
+      return new ToolError(`No result within ${this.settings.timeout_ms} ms.`);
+    }
+    if (error instanceof SdkError && error.code === SdkErrorCode.InvalidResult) {
+      return new ToolError('The result is not what the tool promises.');
+    }
+    // A new connection may mend it: a server that restarted knows nothing of this one.
+    void this.close(client);
+    return this.unavailable(error);
+  }
+
+  /** Never rejects. */
+  private async keep(): Promise<void> {
+    const { signal } = this.stopping;
+    for (let backoff = FIRST_BACKOFF_MS; !signal.aborted; backoff = Math.min(backoff * 2, LONGEST_BACKOFF_MS)) {
+      try {
+        this.session = await this.connect();
+        backoff = FIRST_BACKOFF_MS;
+        await this.watch(this.session);
+        throw new Error('the connection was closed');
+      } catch (error) {
+        this.session = null;
+        await this.reportOnce(error);
+      }
+      await Promise.allSettled([delay(backoff * (0.75 + Math.random() / 2), undefined, { signal })]);
+    }
+  }
+
+  private async connect(): Promise<Session> {
+    const { signal } = this.stopping;
+    const client = new Client(CLIENT);
+    const closed = Promise.withResolvers<void>();
+    client.onclose = () => closed.resolve();
+    client.onerror = (error) => this.logger.debug({ server: this.name, err: error }, 'MCP connection');
+    const transport = this.transport();
+    try {
+      await client.connect(transport, { timeout: CONNECT_MS, maxTotalTimeout: CONNECT_MS, signal });
+      const { tools } = await client.listTools(undefined, { timeout: CONNECT_MS, signal });
+      if (this.failure) this.logger.log({ server: this.name }, 'MCP server is there again');
+      this.failure = null;
+      return { client, tools, closed: closed.promise };
+    } catch (error) {
+      await client.close();
+      const stderr = transport instanceof ServerProcess ? transport.stderr : '';
+      throw this.unavailable(error, stderr);
+    }
+  }
+
+  private transport(): Transport {
+    const { url, headers, max_total_timeout_ms: silenceMs } = this.settings;
+    if (url === undefined) return new ServerProcess(this.settings);
+    const bounded = boundedFetch(this.name, { silenceMs, maxBytes: MAX_BYTES });
+    return new StreamableHTTPClientTransport(new URL(url), {
+      requestInit: { headers },
+      // The stream of a GET is silent, and long, by nature.
+      fetch: (input, init) => (init?.method === 'POST' ? bounded(input, init) : fetch(input, init)),
+    });
+  }
+
+  /** Resolves when the connection is over; closes one whose server answers no ping. */
+  private async watch({ client, closed }: Session): Promise<void> {
+    const over = closed.then(() => true);
+    for (;;) {
+      const { signal } = this.stopping;
+      const pause = Promise.allSettled([delay(PING_EVERY_MS, undefined, { signal })]).then(() => false);
+      if ((await Promise.race([over, pause])) || signal.aborted) return;
+      try {
+        await client.ping({ timeout: PING_MS, signal });
+      } catch (error) {
+        await this.close(client);
+        throw this.unavailable(error);
+      }
+    }
+  }
+
+  private async close(client: Client): Promise<void> {
+    try {
+      await client.close();
+    } catch (error) {
+      await this.reporter.report(this.unavailable(error), { operation: 'mcp.close' });
+    }
+  }
+
+  /** An outage is one failure, however often connecting fails. */
+  private async reportOnce(error: unknown): Promise<void> {
+    if (this.stopping.signal.aborted) return;
+    const first = this.failure === null;
+    this.failure = error instanceof ComponentError ? error : this.unavailable(error);
+    if (first) await this.reporter.report(this.failure, { operation: 'mcp.connect' });
+  }
+
+  private unavailable(cause?: unknown, stderr = ''): ComponentError {
+    const details = { server: this.name, ...(stderr === '' ? {} : { stderr }) };
+    return ComponentError.dependencies('MCP_SERVER_UNAVAILABLE', { cause, details });
+  }
+}
