@@ -37,6 +37,24 @@ describe('the health of the supervisor', () => {
     await database.close();
   });
 
+  it('suffers in a gateway as long as no process runs agents', async () => {
+    database.markOpened();
+    const shared = { ROLE: 'gateway', DATABASE_URL: test.url, REDIS_URL: 'redis://localhost' };
+    const issuer = { AUTH_JWT_SECRET: 'x'.repeat(32), AUTH_JWT_ISSUER: 'issuer', AUTH_JWT_AUDIENCE: 'clarion' };
+    const role = loadConfig({ ...shared, ...issuer });
+    const gateway = new Workers(database, role, reporter);
+    const own = new SupervisorIndicator(gateway, active, agents, database, role);
+    await gateway.start();
+    expect(await own.check(AbortSignal.timeout(5_000))).toMatchObject({
+      status: 'degraded',
+      problem: 'No process runs agents',
+      cause: { reason: 'NO_WORKERS', definition: { code: 1008 } },
+    });
+    await workers.start();
+    expect(await own.check(AbortSignal.timeout(5_000))).toMatchObject({ status: 'healthy', details: { workers: 1 } });
+    await gateway.stop();
+  });
+
   it('is good while this process shows its sign of life', async () => {
     database.markOpened();
     await workers.start();

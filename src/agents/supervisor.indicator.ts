@@ -10,7 +10,7 @@ import { Workers } from './workers.service';
 
 const LOOK_AGAIN_MS = 25;
 
-/** This process shows its sign of life, so that it may lease runs; how many it advances, by which agents. */
+/** This process shows its sign of life, so that it may lease runs; how many it advances, by which agents. A gateway asks for others that do. */
 @Injectable()
 export class SupervisorIndicator extends HealthIndicator {
   override readonly component = 'supervisor';
@@ -27,7 +27,11 @@ export class SupervisorIndicator extends HealthIndicator {
 
   override async check(signal: AbortSignal): Promise<HealthFinding> {
     await this.untilSteady(signal);
-    return this.workers.steadyForMs === null ? this.unanswered() : { status: 'healthy', details: this.details() };
+    if (this.workers.steadyForMs === null) return this.unanswered();
+    const details = this.details();
+    if (this.config.server.runsJobs) return { status: 'healthy', details };
+    const alive = await this.workers.countAlive();
+    return alive === 0 ? noWorkers(details) : { status: 'healthy', details: { ...details, workers: alive } };
   }
 
   override unanswered(): HealthFinding {
@@ -58,4 +62,11 @@ export class SupervisorIndicator extends HealthIndicator {
       agents: this.agents.names(),
     };
   }
+}
+
+/** Messages are accepted and kept, and nobody answers them. */
+function noWorkers(details: Record<string, unknown>): HealthFinding {
+  const cause = ComponentError.agentSupervisor('NO_WORKERS', { details: { workers: 0 } });
+  const suggestion = 'start a process with ROLE=worker or ROLE=all on the same DATABASE_URL and REDIS_URL';
+  return { status: 'degraded', details, problem: 'No process runs agents', suggestion, cause };
 }

@@ -72,14 +72,28 @@ export class Workers {
     return this.config.agents.workerDeadAfterMs;
   }
 
+  /** Workers of all processes that show signs of life. */
+  async countAlive(): Promise<number> {
+    const [row] = await this.database.query<{ count: number }>(
+      `SELECT count(*) FROM workers WHERE heartbeat_at > now() - $1 * interval '1 millisecond'`,
+      [this.deadAfterMs],
+    );
+    return row?.count ?? 0;
+  }
+
+  private showLife(): Promise<unknown> {
+    return this.database.query(
+      `INSERT INTO workers (id, host, pid) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()`,
+      [this.id, hostname(), process.pid],
+    );
+  }
+
+  /** A process that runs no jobs only makes sure that it would have seen the signs of others. */
   private async beat(): Promise<void> {
     const steady = this.steadySince;
     this.steadySince = null;
     if (!this.database.ready) return;
-    await this.database.query(
-      `INSERT INTO workers (id, host, pid) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()`,
-      [this.id, hostname(), process.pid],
-    );
+    await (this.config.server.runsJobs ? this.showLife() : this.database.query('SELECT 1'));
     // A database that stood still without an error made everybody late: where we nearly were, others may seem dead.
     const now = performance.now();
     const late = now - this.lastBeat > (this.deadAfterMs * 2) / HEARTBEATS_PER_LEASE;

@@ -29,6 +29,8 @@ export class AppConfig {
     this.server = {
       ...sections.server,
       production,
+      servesClients: sections.server.role !== 'worker',
+      runsJobs: sections.server.role !== 'gateway',
       dataDir: resolve(sections.server.dataDir),
       host: sections.server.host ?? (developmentIssuer ? '127.0.0.1' : '::'),
     };
@@ -60,6 +62,6 @@ export class AppConfig {
 }
 
 /** Without a configured issuer Clarion issues tokens itself, never in production. */
-function usesDevelopmentIssuer(sections: Sections): boolean {
+export function usesDevelopmentIssuer(sections: Sections): boolean {
   return sourcesOf(sections.auth).length === 0 && sections.server.nodeEnv !== 'production';
 }

@@ -49,9 +49,13 @@ describe('loadConfig', () => {
     expect(refusalOf({ AUTH_JWT_ALGORITHMS: ',' }).problems.map(({ name }) => name)).toEqual(['AUTH_JWT_ALGORITHMS']);
   });
 
-  it.each(['gateway', 'worker'])('refuses ROLE=%s without the databases that processes share', (ROLE) => {
-    expect(refusalOf({ ROLE }).problems.map(({ name }) => name)).toEqual(['DATABASE_URL', 'REDIS_URL']);
-    const shared = { DATABASE_URL: 'postgres://db/clarion', REDIS_URL: 'rediss://:secret@cache:6380/1' };
+  it.each(['gateway', 'worker'])('refuses ROLE=%s without what all processes share', (ROLE) => {
+    expect(refusalOf({ ROLE }).problems.map(({ name }) => name)).toEqual([
+      'DATABASE_URL',
+      'REDIS_URL',
+      'AUTH_JWT_SECRET',
+    ]);
+    const shared = { ...PRODUCTION, DATABASE_URL: 'postgres://db/clarion', REDIS_URL: 'rediss://:secret@cache:6380/1' };
     expect(loadConfig({ ROLE, ...shared }).server.role).toBe(ROLE);
   });
 

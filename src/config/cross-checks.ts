@@ -1,4 +1,4 @@
-import type { Sections } from './app-config';
+import { type Sections, usesDevelopmentIssuer } from './app-config';
 import { authChecks } from './auth-checks';
 import type { ConfigurationProblem } from './configuration-error';
 
@@ -15,6 +15,14 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
     [
       shared && sections.redis.url === undefined,
       { name: 'REDIS_URL', found: '', allowed: `the Redis that all processes share, with ROLE=${server.role}` },
+    ],
+    [
+      shared && usesDevelopmentIssuer(sections),
+      {
+        name: 'AUTH_JWT_SECRET',
+        found: '',
+        allowed: `a source of trust that all processes share, with ROLE=${server.role}`,
+      },
     ],
     ...authChecks(auth, production),
     [production && agents.drillAgent, { name: 'DRILL_AGENT', found: '1', allowed: '0 with NODE_ENV=production' }],

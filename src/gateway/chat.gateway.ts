@@ -48,6 +48,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
   private async admit(socket: ClientSocket): Promise<Refusal | undefined> {
     const clock = new StageClock();
     try {
+      if (!this.config.server.servesClients) throw ComponentError.factory('NOT_A_GATEWAY');
       socket.data.admission = await this.withinTime(socket, clock);
       this.logger.log({ user_id: clock.userId, stages: clock.durations }, 'Admitted a connection');
       return undefined;

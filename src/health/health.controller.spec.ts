@@ -10,6 +10,7 @@ import { AuthModule, DevelopmentIssuer } from '../auth';
 import { ConfigModule, loadConfig } from '../config';
 import { FailureReporter } from '../errors';
 import { HttpProblemFilter } from '../errors/http/http-problem.filter';
+import { Database } from '../persistence';
 import { type HealthIndicator, MetricsRegistry } from '../telemetry';
 import { BROKEN, RememberingReporter, ScriptedIndicator } from './health.fixture';
 import { DrainState, HealthModule, HealthReport } from './index';
@@ -39,10 +40,12 @@ class Server {
     const providers = [
       reporter,
       MetricsRegistry,
+      // Never connected: what measures is scripted.
+      { provide: Database, useValue: new Database(config.persistence) },
       ...indicators.map((indicator) => ({ provide: Symbol(indicator.component), useValue: indicator })),
     ];
     @Global()
-    @Module({ providers, exports: [FailureReporter, MetricsRegistry] })
+    @Module({ providers, exports: [Database, FailureReporter, MetricsRegistry] })
     class Rooms {}
     @Module({ imports: [ConfigModule.forRoot(config), AuthModule.forRoot(config), Rooms, HealthModule] })
     class Root {}

@@ -1,5 +1,6 @@
 import { COMPONENT_NAMES, type ComponentDetail, type ComponentName } from '@clarion/protocol';
 import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
 import { HealthReport, STARTUP_COMPONENTS } from './health-report.service';
 import { DrainState } from './drain-state';
 
@@ -11,6 +12,8 @@ export interface Check {
 
 /** What a new connection needs (PROTOCOL.md section 7). */
 const READY_COMPONENTS: readonly ComponentName[] = ['environment', 'database', 'auth', 'factory', 'handler', 'bridge'];
+/** What a run needs, in a process that serves no clients. */
+const WORKER_READY_COMPONENTS: readonly ComponentName[] = ['environment', 'database', 'supervisor'];
 
 /** Which checks each probe consists of. Everything is answered from memory. */
 @Injectable()
@@ -18,6 +21,7 @@ export class Probes {
   constructor(
     private readonly health: HealthReport,
     private readonly drain: DrainState,
+    private readonly config: AppConfig,
   ) {}
 
   all(admin: boolean): Check[] {
@@ -28,7 +32,7 @@ export class Probes {
     const checks = [
       state('startup', this.health.started, 'Clarion is starting'),
       state('shutdown', !this.drain.draining, 'Clarion is shutting down'),
-      ...this.components(READY_COMPONENTS, admin),
+      ...this.components(this.config.server.servesClients ? READY_COMPONENTS : WORKER_READY_COMPONENTS, admin),
     ];
     return checks.filter(({ name }) => !excluded.includes(name));
   }

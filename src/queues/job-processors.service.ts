@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
 import { TaskWatch } from '../tasks';
 import type { Processors } from './queue-definitions';
 import { RecoveryProcessor } from './recovery.processor';
 import { RunProcessor } from './run.processor';
 import { TaskProcessor } from './task.processor';
 
-/** The processor of every queue. */
+/** The processor of every queue, in a process that runs jobs. */
 @Injectable()
 export class JobProcessors {
   constructor(
@@ -13,9 +14,12 @@ export class JobProcessors {
     private readonly tasks: TaskProcessor,
     private readonly recovery: RecoveryProcessor,
     private readonly watch: TaskWatch,
+    private readonly config: AppConfig,
   ) {}
 
-  all(): Processors {
+  /** None in a gateway, which only enqueues. */
+  all(): Partial<Processors> {
+    if (!this.config.server.runsJobs) return {};
     return {
       'agent-runs': (data) => this.runs.process(data),
       'background-tasks': (data, attempt) => this.tasks.process(data, attempt),

@@ -3,6 +3,7 @@ import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../.
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import type { RunExecutor, Supervisor } from '../agents';
 import type { TaskWatch } from '../tasks';
+import { loadConfig } from '../config';
 import { Database } from '../persistence';
 import { BullRunQueue } from './bull-run-queue';
 import { migrateQueues, PostgresQueues } from './postgres-queues';
@@ -44,7 +45,7 @@ function createRoom(migrate = true) {
     backend,
     supervisor,
     created.host,
-    new JobProcessors(new RunProcessor(executor, database), tasks, recovery, watch),
+    new JobProcessors(new RunProcessor(executor, database), tasks, recovery, watch, loadConfig({})),
     created.reporter,
   );
   return { ...created, lifecycle, log, runs: new BullRunQueue(created.host, backend) };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { redisIsHere, RedisServer } from '../../test/support/redis-server';
 import type { RunExecutor, Supervisor } from '../agents';
+import { loadConfig } from '../config';
 import { Database } from '../persistence';
 import { RedisConnections } from '../redis';
 import type { TaskWatch } from '../tasks';
@@ -22,7 +23,7 @@ const run = () => ({ run_id: randomUUID(), dispatch: 1 });
   let database: Database;
   let server: RedisServer;
   let redis: RedisConnections;
-  let watch: NodeJS.Timeout;
+  let probing: NodeJS.Timeout;
 
   beforeEach(async () => {
     postgres = await createTestDatabase();
@@ -31,11 +32,11 @@ const run = () => ({ run_id: randomUUID(), dispatch: 1 });
     database.markOpened();
     server = await RedisServer.start();
     redis = new RedisConnections({ url: server.url, commandTimeoutMs: 300 });
-    watch = setInterval(() => void redis.check(), 300);
+    probing = setInterval(() => void redis.check(), 300);
   });
 
   afterEach(async () => {
-    clearInterval(watch);
+    clearInterval(probing);
     redis.close();
     await server.kill();
     await database.close();
@@ -52,13 +53,14 @@ const run = () => ({ run_id: randomUUID(), dispatch: 1 });
     const tasks = { process: async () => undefined, stop: () => undefined } as unknown as TaskProcessor;
     const recovery = { stop: () => undefined } as unknown as RecoveryProcessor;
     const watch = { trigger: async () => undefined } as TaskWatch;
-    const processors = new JobProcessors(new RunProcessor(executor, database), tasks, recovery, watch);
+    const runs = new RunProcessor(executor, database);
+    const processors = new JobProcessors(runs, tasks, recovery, watch, loadConfig({}));
     const lifecycle = new QueuesLifecycle(database, backend, supervisor, created.host, processors, created.reporter);
     await redis.open();
     await lifecycle.start();
-    const runs = new BullRunQueue(created.host, backend);
+    const queue = new BullRunQueue(created.host, backend);
     const indicator = new QueuesIndicator(created.host, backend);
-    return { ...created, lifecycle, log, runs, indicator };
+    return { ...created, lifecycle, log, runs: queue, indicator };
   }
 
   async function refusedWithin(ms: number, work: Promise<unknown>): Promise<void> {

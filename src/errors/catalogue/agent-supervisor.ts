@@ -90,6 +90,12 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     message: 'The agent did not come again to where its answer was interrupted',
     publicDetails: ['agent'],
   },
+  NO_WORKERS: {
+    severity: 'critical',
+    http: 503,
+    message: 'No process runs agents',
+    retryAfterMs: 10_000,
+  },
   AGENT_OUTPUT_INVALID: {
     severity: 'error',
     http: 500,

@@ -18,6 +18,13 @@ export const FACTORY = defineReasons('Factory', {
     publicDetails: ['issues'],
     aggregate: true,
   },
+  NOT_A_GATEWAY: {
+    severity: 'warning',
+    http: 503,
+    message: 'This process serves no clients',
+    retryAfterMs: 2_000,
+    aggregate: true,
+  },
   PROTOCOL_VERSION_UNSUPPORTED: {
     severity: 'warning',
     http: 400,

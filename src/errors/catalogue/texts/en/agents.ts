@@ -75,6 +75,11 @@ export const AGENTS = {
     user_friendly_message: 'Your answer was interrupted, and the assistant did not find back to where it was.',
     action_required: 'Ask for the answer again',
   },
+  NO_WORKERS: {
+    message: 'Answers are delayed',
+    user_friendly_message: 'Your messages are kept, but nobody is there to answer them right now.',
+    action_required: 'Nothing to do; we begin as soon as we can',
+  },
   AGENT_OUTPUT_INVALID: {
     message: 'The assistant gave an unusable answer',
     user_friendly_message: 'What the assistant produced cannot be shown.',

@@ -12,6 +12,11 @@ export const CLIENTS = {
     user_friendly_message: 'The app introduced itself in a way that we do not understand.',
     action_required: 'Reload the page or update the app',
   },
+  NOT_A_GATEWAY: {
+    message: 'You reached the wrong server',
+    user_friendly_message: 'This part of our service does not talk to apps. Another one does.',
+    action_required: 'Wait a moment; the app tries again',
+  },
   PROTOCOL_VERSION_UNSUPPORTED: {
     message: 'The app does not fit this service',
     user_friendly_message: 'The app speaks a version that this service does not know.',
