@@ -1,5 +1,5 @@
 import type { ComponentReport } from '@clarion/protocol';
-import { ChatClient, drillWords, Refused } from '../support/chat-client';
+import { type ChatClient, drillWords, Refused } from '../support/chat-client';
 import type { ClarionProcess } from '../support/clarion-process';
 import { Cluster } from '../support/cluster';
 import { redisIsHere } from '../support/redis-server';
