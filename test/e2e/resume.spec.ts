@@ -108,6 +108,16 @@ describe('a cursor that does not fit', () => {
     expect(seqs(client)).toEqual([1, 2, 3, 4]);
   });
 
+  it('as it is another user’s, starts anew with what is the own', async () => {
+    const other = await app.connect(`${user}-other`);
+    await converse(other);
+    await converse(await app.connect(user));
+    const { client, envelope } = await reset(other.cursor ?? '');
+    expect(envelope.error.details).toEqual({ missed_from: null, missed_to: null });
+    expect(seqs(client)).toEqual([1, 2, 3, 4]);
+    expect(new Set(client.events.map(({ user_id }) => user_id))).toEqual(new Set([user]));
+  });
+
   it('as it lies beyond the head, starts anew with all there is', async () => {
     const first = await app.connect(user);
     await converse(first);

@@ -29,6 +29,8 @@ const TOKENS = 80;
     await redis.kill();
   });
 
+  const reached = ({ answers }: ChatClient, runId: string, word: string): true | undefined =>
+    answers.get(runId)?.answer.includes(word) ? true : undefined;
   const newUser = () => `user-${randomUUID()}`;
   const gapless = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -58,7 +60,7 @@ const TOKENS = 80;
         const [from, to] = backwards ? [nodes[1], nodes[0]] : nodes;
         const before = await from.connect(user);
         const { run_id } = await before.drill({ tokens: TOKENS, per_second: 150 });
-        await before.until(() => (before.answers.get(run_id)?.answer.includes(`w${cutAt}`) ? true : undefined));
+        await before.until(() => reached(before, run_id, `w${cutAt}`));
         const { cursor } = before;
         before.close();
         const after = await to.connect(user, { cursor });
@@ -67,6 +69,23 @@ const TOKENS = 80;
       }),
       { numRuns: 8 },
     );
+  });
+
+  it('loses nothing of an answer while Redis is away, and has it live again on both within 5 s of its return', async () => {
+    const user = newUser();
+    const clients = await Promise.all([nodes[0].connect(user), nodes[1].connect(user, { device_id: 'phone' })]);
+    const { run_id } = await clients[0].drill({ tokens: 200, per_second: 40 });
+    await Promise.all(clients.map((client) => client.until(() => reached(client, run_id, 'w9'))));
+    await redis.kill();
+    await Promise.any(clients.map((client) => client.until(() => reached(client, run_id, 'w40'))));
+    await redis.restart();
+    const returned = performance.now();
+    await Promise.all(clients.map((client) => client.next('agent_delta', 5_000)));
+    console.log(`live again on both ${Math.round(performance.now() - returned)} ms after the return of Redis`);
+    for (const client of clients) {
+      await client.ended(run_id);
+      expectWhole(run_id, [client], 200);
+    }
   });
 
   it('has one number of connections on both', async () => {
@@ -87,9 +106,9 @@ const TOKENS = 80;
   });
 
   /** What a client built that kept its answers while it moved. */
-  function expectWhole(runId: string, clients: readonly ChatClient[]): void {
+  function expectWhole(runId: string, clients: readonly ChatClient[], tokens = TOKENS): void {
     const answers = new AnswerAssembler();
-    const whole = drillWords(TOKENS);
+    const whole = drillWords(tokens);
     for (const { name, payload } of clients.flatMap(({ received }) => received)) {
       const state = answers.accept(name, payload);
       if (state === undefined) continue;
