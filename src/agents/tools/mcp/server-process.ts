@@ -9,7 +9,7 @@ const GRACE_MS = 1_000;
 const STDERR_KEPT = 2_000;
 
 /** Kills the process group $1 when its standard input closes: that is our end, kill -9 included. */
-const GUARD = 'read _; kill -9 -- "-$1" 2>/dev/null';
+const GUARD = 'read _; kill -s KILL -- "-$1" 2>/dev/null';
 
 /**
  * An MCP server as a process of ours, spoken to over its standard streams. It leads a process group of its own, which ends with the connection,
