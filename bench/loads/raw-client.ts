@@ -4,6 +4,12 @@ import { connect, type Socket } from 'node:net';
 
 const OPCODE_CLOSE = 8;
 
+interface Waiting {
+  readonly start: string;
+  readonly resolve: (packet: Buffer) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /**
  * A Socket.IO client over WebSocket that costs next to nothing: it parses frames, and their text only where it is asked to, so that a load
  * measures the server. Answers pings.
@@ -13,7 +19,8 @@ export class RawClient {
   private upgraded = false;
   /** Called with every packet of Socket.IO: `40{…}` connected, `44{…}` refused, `42[…]` an event, `43…` an acknowledgement. */
   onPacket: (packet: Buffer) => void = () => undefined;
-  onClose: (error: Error) => void = () => undefined;
+  onClose: (error: Error) => void = (error) => this.fail(error);
+  private readonly waiting = new Set<Waiting>();
 
   private constructor(
     private readonly socket: Socket,
@@ -37,15 +44,9 @@ export class RawClient {
     return client;
   }
 
-  /** Resolves with the first packet that begins with `start`. @throws when the server refuses or closes first */
+  /** Resolves with the next packet that begins with `start`; several may be waited for. @throws when the server refuses or closes first */
   until(start: string): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      this.onClose = reject;
-      this.onPacket = (packet) => {
-        if (begins(packet, start)) resolve(packet);
-        else if (begins(packet, '44')) reject(new Error(packet.toString()));
-      };
-    });
+    return new Promise((resolve, reject) => this.waiting.add({ start, resolve, reject }));
   }
 
   emit(event: string, payload: object): void {
@@ -97,7 +98,22 @@ export class RawClient {
   private packet(packet: Buffer): void {
     if (begins(packet, '0')) this.send(`40${JSON.stringify(this.auth)}`);
     else if (begins(packet, '2')) this.send('3');
-    else this.onPacket(packet);
+    else if (begins(packet, '44')) this.fail(new Error(packet.toString()));
+    else this.take(packet);
+  }
+
+  private take(packet: Buffer): void {
+    this.onPacket(packet);
+    for (const waiting of this.waiting) {
+      if (!begins(packet, waiting.start)) continue;
+      this.waiting.delete(waiting);
+      waiting.resolve(packet);
+    }
+  }
+
+  private fail(error: Error): void {
+    for (const { reject } of this.waiting) reject(error);
+    this.waiting.clear();
   }
 }
 
