@@ -5,6 +5,8 @@ import { type Claims, malformed, tokenHash } from './token-format';
 import type { TrustedIssuer } from './trusted-issuer';
 
 const MAX_TOKEN_ID_LENGTH = 256;
+const MAX_EMAIL_LENGTH = 254;
+const EMAIL = /^[^\s@<>",;:()[\]\\\p{C}]+@[^\s@<>",;:()[\]\\\p{C}]+$/u;
 
 /**
  * Reads claims whose signature and time have been verified.
@@ -27,6 +29,7 @@ export function principalFrom(claims: Claims, trusted: TrustedIssuer, token: str
     issued_at: claims.iat === undefined ? null : new Date(claims.iat * 1000),
     token_id: tokenIdOf(claims),
     token_sha256: tokenHash(token),
+    email: emailOf(claims, trusted.emailClaim),
   };
 }
 
@@ -46,6 +49,13 @@ function scopeList(value: unknown, name: string): string[] {
   if (typeof value === 'string') return value.split(' ').filter((scope) => scope !== '');
   if (Array.isArray(value) && value.every((scope) => typeof scope === 'string')) return value;
   throw malformed(name);
+}
+
+/** Anything but one plain address counts as none: it is no reason to refuse a user. */
+function emailOf(claims: Claims, name: string | undefined): string | null {
+  const email = name === undefined ? undefined : claims[name];
+  if (typeof email !== 'string' || claims.email_verified === false) return null;
+  return email.length <= MAX_EMAIL_LENGTH && EMAIL.test(email) ? email : null;
 }
 
 function tokenIdOf({ jti }: Claims): string | null {

@@ -82,6 +82,7 @@ describe('PassportJwtVerifier', () => {
       expires_at: new Date(exp * 1000),
       issued_at: new Date((exp - 600) * 1000),
       token_id: 'id-1',
+      email: null,
       token_sha256: createHash('sha256').update(text).digest('hex'),
     });
   });

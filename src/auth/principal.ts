@@ -15,6 +15,8 @@ export interface Principal {
   readonly token_id: string | null;
   /** SHA-256 of the token itself, in hexadecimal: by it a token can be named without being given away. */
   readonly token_sha256: string;
+  /** From AUTH_EMAIL_CLAIM, where that is set and the token has one that is not known to be unverified. */
+  readonly email: string | null;
 }
 
 export const ADMIN_SCOPE = 'admin';

@@ -14,17 +14,25 @@ export class TrustedIssuer {
     readonly leewaySeconds: number,
     readonly issuer?: string,
     readonly audience?: string,
+    readonly emailClaim?: string,
   ) {}
 
   /** The configured issuer, or the development issuer where none is configured. */
   static async fromConfig({ auth, server }: AppConfig, remote: RemoteAuth): Promise<TrustedIssuer> {
     if (auth.developmentIssuer) {
       const keys = new SharedSecret(await developmentSecret(server.dataDir));
-      return new TrustedIssuer(keys, ['HS256'], auth.leewaySeconds, DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE);
+      return new TrustedIssuer(
+        keys,
+        ['HS256'],
+        auth.leewaySeconds,
+        DEVELOPMENT_ISSUER,
+        DEVELOPMENT_AUDIENCE,
+        auth.emailClaim,
+      );
     }
     const keys = remote.keys ?? new SharedSecret(createSecretKey(Buffer.from(auth.jwtSecret ?? '')));
     const algorithms = auth.jwtAlgorithms as SigningAlgorithm[];
     const issuer = auth.issuer ?? auth.jwtIssuer;
-    return new TrustedIssuer(keys, algorithms, auth.leewaySeconds, issuer, auth.jwtAudience);
+    return new TrustedIssuer(keys, algorithms, auth.leewaySeconds, issuer, auth.jwtAudience, auth.emailClaim);
   }
 }

@@ -60,6 +60,10 @@ export const authSettings = {
     3_600,
     'While the auth service is down: seconds that a live connection may stay beyond the end of its token.',
   ),
+  emailClaim: text(
+    'AUTH_EMAIL_CLAIM',
+    'Claim with the e-mail address of a user, such as email, kept for digests to those who do not come back. Unset: none is kept.',
+  ),
   revocationSecret: text(
     'AUTH_REVOCATION_SECRET',
     'Secret (whsec_…) of the webhook POST /auth/revocations. Unset: no such webhook, and nothing is revoked.',

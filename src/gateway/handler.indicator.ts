@@ -16,6 +16,7 @@ const NOBODY: Caller = {
     issued_at: null,
     token_id: null,
     token_sha256: '',
+    email: null,
   },
   options: { device_id: 'health', ack: 'auto', locale: 'en', source: 'health' },
   emitError: () => undefined,

@@ -48,7 +48,7 @@ export class HandshakeService {
       releases.push(() => subscription.end());
       const { resume, runs } = await clock.run('mailbox', async () => {
         await subscription.ready;
-        return this.mailbox.read(principal.user_id, handshake);
+        return this.mailbox.read(principal, handshake);
       });
       return await clock.run('join', () => {
         assertOpen(socket, signal);

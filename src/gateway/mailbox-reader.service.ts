@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AcceptedHandshake, RunView } from '@clarion/protocol';
 import { RunStore } from '../agents';
+import type { Principal } from '../auth';
 import { ComponentError } from '../errors';
 import { MailboxStore, PositionsStore, type Reader, type ResumePoint } from '../mailbox';
 import { Database, GroupCommit, isOutage, type Outcome } from '../persistence';
@@ -38,9 +39,14 @@ export class MailboxReader {
   }
 
   /** @throws ComponentError DATABASE_CAPACITY when too many wait, MAILBOX_UNAVAILABLE, or of the database */
-  async read(userId: string, { device_id, cursor }: AcceptedHandshake): Promise<Resumed> {
+  async read(
+    { user_id: userId, email }: Principal,
+    { device_id, cursor, locale }: AcceptedHandshake,
+  ): Promise<Resumed> {
     const resumed = await this.group.submit({ user_id: userId, device_id, cursor: cursor ?? null });
-    const { advances, from_seq } = resumed.resume;
+    const { advances, from_seq, contact } = resumed.resume;
+    const now = { email, locale: locale ?? contact.locale };
+    if (now.email !== contact.email || now.locale !== contact.locale) await this.mailbox.remember(userId, now);
     if (advances) await this.positions.advance(userId, device_id, from_seq);
     return resumed;
   }

@@ -20,6 +20,13 @@ export interface MailboxState {
   readonly trimmed_to: number;
 }
 
+/** How a user can be reached who is not connected. */
+export interface Contact {
+  readonly email: string | null;
+  /** BCP 47. */
+  readonly locale: string | null;
+}
+
 interface EventRow {
   seq: number;
   type: DurableEventType;
@@ -170,6 +177,15 @@ export class MailboxStore {
     ]);
     if (state === undefined) throw ComponentError.webSocketBridge('MAILBOX_UNAVAILABLE');
     return state;
+  }
+
+  /** Keeps how the user can be reached; goes with the mailbox. */
+  async remember(userId: string, { email, locale }: Contact): Promise<void> {
+    await this.database.query('UPDATE mailboxes SET email = $2, locale = $3 WHERE user_id = $1', [
+      userId,
+      email,
+      locale,
+    ]);
   }
 
   /** How far the logs of these users go. Who has no mailbox is left out. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Cursor, ResumeMode } from '@clarion/protocol';
 import { Database, GroupCommit, isOutage, type Sql } from '../persistence';
-import type { MailboxState } from './mailbox.store';
+import type { Contact, MailboxState } from './mailbox.store';
 
 /** A device that wants to read on, from its `cursor` where it has one. */
 export interface Reader {
@@ -18,6 +18,8 @@ export interface ResumePoint {
   readonly missed: { missed_from: number | null; missed_to: number | null } | null;
   /** The device's position is not there yet: the cursor counts as an acknowledgement, or the device is new. */
   readonly advances: boolean;
+  /** As it is kept. */
+  readonly contact: Contact;
 }
 
 /** How far a device has read. */
@@ -27,8 +29,10 @@ interface Position {
   readonly position: number;
 }
 
+type ResumeRow = MailboxState & Contact & { epoch: string | null; own: number | null; furthest: number };
+
 const RESUME = `
-SELECT m.epoch, m.head, m.trimmed_to, own.position AS own,
+SELECT m.epoch, m.head, m.trimmed_to, m.email, m.locale, own.position AS own,
   (SELECT coalesce(max(p.position), 0) FROM mailbox_positions p WHERE p.user_id = w.user_id) AS furthest
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (user_id, device_id, place)
 LEFT JOIN mailboxes m ON m.user_id = w.user_id
@@ -67,12 +71,14 @@ export class PositionsStore {
 
   /** Decides where connecting devices resume (PROTOCOL.md section 1), in their order; null where there is no mailbox. */
   async resume(sql: Sql, readers: readonly Reader[]): Promise<(ResumePoint | null)[]> {
-    const rows = await sql.query<MailboxState & { epoch: string | null; own: number | null; furthest: number }>(
-      RESUME,
-      [readers.map(({ user_id }) => user_id), readers.map(({ device_id }) => device_id)],
-    );
-    return rows.map(({ own, furthest, ...state }, at) =>
-      state.epoch === null ? null : resumePoint(state, own, furthest, readers[at]?.cursor ?? null),
+    const rows = await sql.query<ResumeRow>(RESUME, [
+      readers.map(({ user_id }) => user_id),
+      readers.map(({ device_id }) => device_id),
+    ]);
+    return rows.map(({ own, furthest, email, locale, ...state }, at) =>
+      state.epoch === null
+        ? null
+        : { ...resumePoint(state, own, furthest, readers[at]?.cursor ?? null), contact: { email, locale } },
     );
   }
 
@@ -100,7 +106,12 @@ export class PositionsStore {
   }
 }
 
-function resumePoint(state: MailboxState, own: number | null, furthest: number, cursor: Cursor | null): ResumePoint {
+function resumePoint(
+  state: MailboxState,
+  own: number | null,
+  furthest: number,
+  cursor: Cursor | null,
+): Omit<ResumePoint, 'contact'> {
   const { epoch, head, trimmed_to } = state;
   // A position beyond the head is of numbers that are gone: nothing up to the head may be taken for read twice, or left out.
   const wanted = cursor?.seq ?? Math.min(own ?? furthest, head);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MailboxStore } from '../../src/mailbox';
 import { Database } from '../../src/persistence';
 import { QueueHost } from '../../src/queues';
+import { MailServer } from '../support/mail-server';
 import { ClarionApp } from '../support/clarion-app';
 import { type Received, verified, WebhookReceiver } from '../support/webhook-receiver';
 
@@ -323,6 +324,40 @@ describe('with other settings', () => {
       return found[0];
     });
     expect(await rowsOf(user)).toEqual([]);
+  });
+
+  it('a user is told by e-mail, at the address of the last token, which goes with the user', async () => {
+    const mail = await MailServer.start();
+    const smtp = { SMTP_URL: mail.url, SMTP_FROM: 'Chat <chat@clarion.example>', AUTH_EMAIL_CLAIM: 'email' };
+    app = await ClarionApp.start({ env: settings({ ...smtp, FALLBACK_WEBHOOK_URL: '' }) });
+    const user = newUser();
+    const token = await app.token(user, { email: 'alice@example.com', email_verified: true });
+    (await app.connect(user, { token, locale: 'en-GB' })).close();
+    mail.next.push({ at: 'data', code: 451 });
+    const error = { user_notification: { user_friendly_message: 'News.' }, support_code: 'X_7K3F9QXM' };
+    const notification = { type: 'notification', data: { ...error, error } } as never;
+    await app.get(Database).transaction((tx) => app.get(MailboxStore).append(tx, user, [notification]));
+    const { delivery } = await rowWhere(user, ({ delivery_state }) => delivery_state === 'sent');
+    expect(mail.received).toMatchObject([{ from: 'chat@clarion.example', to: ['alice@example.com'] }]);
+    expect(mail.received[0]!.raw).toContain(`Message-ID: <${delivery}@clarion.example>`);
+    expect(mail.received[0]!.raw).toMatch(/News\.\r\nSupport code: X_7K3F9QXM/);
+    await app.connect(user);
+    expect(await app.query('SELECT email, locale FROM mailboxes WHERE user_id = $1', [user])).toEqual([
+      { email: null, locale: 'en-GB' },
+    ]);
+    await mail.close();
+  });
+
+  it.each([
+    {},
+    { email: 'no address' },
+    { email: 'a@b.example, c@d.example' },
+    { email: 'a@b.example', email_verified: false },
+  ])('a user whose token says %j has no address', async (claims) => {
+    app = await ClarionApp.start({ env: settings({ AUTH_EMAIL_CLAIM: 'email' }) });
+    const user = newUser();
+    await app.connect(user, { token: await app.token(user, claims) });
+    expect(await app.query('SELECT email FROM mailboxes WHERE user_id = $1', [user])).toEqual([{ email: null }]);
   });
 
   it('a user who does not come back is given up without a channel, and nothing is lost', async () => {

@@ -25,7 +25,16 @@ describe('erasing a user', () => {
     await client.ended((await client.drill(QUICK)).run_id);
   }
 
-  const TABLES = ['threads', 'messages', 'runs', 'mailboxes', 'mailbox_events', 'mailbox_positions', 'error_records'];
+  const TABLES = [
+    'threads',
+    'messages',
+    'runs',
+    'mailboxes',
+    'mailbox_events',
+    'mailbox_positions',
+    'recoveries',
+    'error_records',
+  ];
 
   const erase = async (user: string, token?: string) =>
     app.request(`/admin/api/users/${encodeURIComponent(user)}`, {
