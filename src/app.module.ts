@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Injectable, Module } from '@nestjs/common';
 import { AdminModule, type BoardQueue, QueueDirectory } from './admin';
 import { AgentsModule, HealthSummary, RunQueue, SupportCodeLookup, type SupportCodeStory } from './agents';
+import { AlertsModule, ComponentHealth, DeliveryQueue } from './alerts';
 import { AuthModule } from './auth';
 import { type AppConfig, ConfigModule } from './config';
 import { ErrorsHttpModule, ErrorsModule, FailureLookup, FailureRecordStore } from './errors';
@@ -9,7 +10,7 @@ import { HealthModule, HealthReport } from './health';
 import { MailboxModule, MailboxNotifications } from './mailbox';
 import { OutboundModule } from './outbound';
 import { NotificationSink, PersistenceModule, PostgresFailureRecordStore } from './persistence';
-import { BullRecoveryQueue, BullRunQueue, BullTaskQueue, QueueHost, QueuesModule } from './queues';
+import { BullDeliveryQueue, BullRecoveryQueue, BullRunQueue, BullTaskQueue, QueueHost, QueuesModule } from './queues';
 import { RecoveryModule, RecoveryQueue } from './recovery';
 import { RedisModule } from './redis';
 import { TaskQueue, TasksModule } from './tasks';
@@ -52,6 +53,8 @@ class HostedQueues extends QueueDirectory {
     { provide: RecoveryQueue, useExisting: BullRecoveryQueue },
     { provide: RunQueue, useExisting: BullRunQueue },
     { provide: TaskQueue, useExisting: BullTaskQueue },
+    { provide: DeliveryQueue, useExisting: BullDeliveryQueue },
+    { provide: ComponentHealth, useExisting: HealthReport },
     { provide: HealthSnapshot, useExisting: HealthReport },
     { provide: HealthSummary, useExisting: HealthReport },
     { provide: SupportCodeLookup, useClass: OwnFailures },
@@ -63,6 +66,8 @@ class HostedQueues extends QueueDirectory {
     RecoveryQueue,
     RunQueue,
     TaskQueue,
+    DeliveryQueue,
+    ComponentHealth,
     HealthSnapshot,
     HealthSummary,
     SupportCodeLookup,
@@ -89,6 +94,7 @@ export class AppModule {
         AgentsModule,
         RecoveryModule,
         TasksModule,
+        AlertsModule,
         QueuesModule,
         GatewayModule,
         HealthModule,

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents';
+import { AlertsModule } from '../alerts';
 import { TasksModule } from '../tasks';
+import { AlertsController } from './api/alerts.controller';
 import { AdminErrorsController } from './api/errors.controller';
 import { StatisticsController } from './api/statistics.controller';
 import { BullBoard } from './board/bull-board.service';
@@ -14,8 +16,8 @@ import { StatisticsStore } from './statistics.store';
 
 /** What admins see: failures, numbers, queues. Needs a `QueueDirectory`; `mountBullBoard` puts the board into the application. */
 @Module({
-  imports: [AdminSessionModule, AgentsModule, TasksModule],
+  imports: [AdminSessionModule, AgentsModule, AlertsModule, TasksModule],
   providers: [AdminRetention, BullBoard, RecoveryStatisticsStore, StatisticsRollUp, StatisticsStore],
-  controllers: [AdminErrorsController, StatisticsController, TasksController, AdminUsersController],
+  controllers: [AlertsController, AdminErrorsController, StatisticsController, TasksController, AdminUsersController],
 })
 export class AdminModule {}

@@ -23,6 +23,9 @@ import {
 } from '../persistence';
 import { PostgresQueues } from '../queues/postgres-queues';
 import { createHost, until } from '../queues/queues.fixture';
+import { ComponentHealth, DeliveryQueue } from '../alerts';
+import { OutboundModule } from '../outbound';
+import { RedisModule } from '../redis';
 import { TaskQueue } from '../tasks';
 import { createLogger, TelemetryModule } from '../telemetry';
 import { AdminModule, mountBullBoard, QueueDirectory } from '.';
@@ -47,6 +50,8 @@ beforeAll(async () => {
       { provide: QueueDirectory, useValue: { all: () => queues.host.all() } },
       { provide: RunQueue, useValue: { open: false } },
       { provide: TaskQueue, useValue: { open: false } },
+      { provide: DeliveryQueue, useValue: {} },
+      { provide: ComponentHealth, useValue: { details: () => ({}) } },
       { provide: SupportCodeLookup, useValue: {} },
       { provide: HealthSummary, useValue: {} },
     ],
@@ -56,12 +61,21 @@ beforeAll(async () => {
       QueueDirectory,
       RunQueue,
       TaskQueue,
+      DeliveryQueue,
+      ComponentHealth,
       SupportCodeLookup,
       HealthSummary,
     ],
   })
   class Wiring {}
-  const ground = [TelemetryModule.forRoot(createLogger(config)), ErrorsModule, PersistenceModule, MailboxModule];
+  const ground = [
+    TelemetryModule.forRoot(createLogger(config)),
+    ErrorsModule,
+    PersistenceModule,
+    OutboundModule,
+    RedisModule,
+    MailboxModule,
+  ];
   const rooms = [...ground, ErrorsHttpModule];
   @Module({ imports: [ConfigModule.forRoot(config), ...rooms, AuthModule.forRoot(config), AdminModule, Wiring] })
   class Root {}

@@ -6,8 +6,9 @@ import { Database } from '../persistence';
 const BATCH = 5_000;
 const SAMPLE_DAYS = 7;
 const STATISTICS_DAYS = 400;
+const ALERT_DAYS = 90;
 
-/** Keeps what admins look at within its age: records for ERROR_RETENTION_DAYS, health samples for a week, hourly counts for a year. */
+/** Keeps what admins look at within its age: records for ERROR_RETENTION_DAYS, health samples for a week, alerts for 90 days, hourly counts for a year. */
 @Injectable()
 export class AdminRetention extends BackgroundTask {
   override readonly name = 'admin.retention';
@@ -23,6 +24,9 @@ export class AdminRetention extends BackgroundTask {
   override async run(signal: AbortSignal): Promise<void> {
     await this.prune('error_records', 'last_at', this.config.errors.retentionDays, signal);
     await this.prune('health_samples', 'at', SAMPLE_DAYS, signal);
+    await this.prune('alert_deliveries', 'ended_at', ALERT_DAYS, signal);
+    await this.prune('alerts', 'resolved_at', ALERT_DAYS, signal);
+    await this.prune('silences', 'ends_at', ALERT_DAYS, signal);
     await this.prune('failure_statistics', 'hour', STATISTICS_DAYS, signal);
   }
 

@@ -20,6 +20,7 @@ export class AppConfig {
   readonly errors;
   readonly recovery;
   readonly outbound;
+  readonly alerts;
   readonly telemetry;
 
   constructor(sections: Sections) {
@@ -57,6 +58,7 @@ export class AppConfig {
     this.errors = sections.errors;
     this.recovery = sections.recovery;
     this.outbound = sections.outbound;
+    this.alerts = sections.alerts;
     this.telemetry = sections.telemetry;
   }
 }

@@ -51,5 +51,27 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
       { name: 'HEALTH_DETAILS', found: 'always', allowed: 'admin or never with NODE_ENV=production' },
     ],
   ];
-  return checks.filter(([failed]) => failed).map(([, problem]) => problem);
+  return [...checks.filter(([failed]) => failed).map(([, problem]) => problem), ...channelProblems(sections)];
+}
+
+/** A channel that is named needs what it is reached by. */
+function channelProblems({ alerts, outbound }: Sections): ConfigurationProblem[] {
+  const slack = alerts.slackWebhookUrl ?? (alerts.slackToken && alerts.slackChannel);
+  const key = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/.test(alerts.webhookSecret ?? '') ? alerts.webhookSecret : undefined;
+  const needed: readonly [channel: string, setting: string, found: string | undefined][] = [
+    ['pagerduty', 'PAGERDUTY_ROUTING_KEY', alerts.pagerdutyRoutingKey],
+    ['opsgenie', 'OPSGENIE_API_KEY', alerts.opsgenieApiKey],
+    ['slack', 'SLACK_WEBHOOK_URL', slack],
+    ['email', 'ALERT_EMAIL_TO', alerts.emailTo],
+    ['email', 'SMTP_URL', outbound.smtpUrl],
+    ['webhook', 'ALERT_WEBHOOK_URL', alerts.webhookUrl],
+    ['webhook', 'ALERT_WEBHOOK_SECRET', key],
+  ];
+  return needed
+    .filter(([channel, , found]) => alerts.channels.includes(channel) && !found)
+    .map(([channel, name]) => ({
+      name,
+      found: '',
+      allowed: `what .env.example says, as ALERT_CHANNELS has ${channel}`,
+    }));
 }

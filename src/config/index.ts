@@ -1,3 +1,4 @@
+export { CHANNEL_NAMES } from './alert-settings';
 export { AppConfig } from './app-config';
 export { ConfigModule } from './config.module';
 export { ConfigurationError, type ConfigurationProblem } from './configuration-error';

@@ -1,3 +1,4 @@
+import { alertSettings } from './alert-settings';
 import { authSettings } from './auth-settings';
 import { llmSettings } from './llm-settings';
 import { choice, flag, integer, list, signingKey, text, textOr, url } from './setting';
@@ -343,6 +344,7 @@ export const settings = {
     ),
     smtpFrom: text('SMTP_FROM', 'Sender of e-mails, such as "Chat <chat@example.com>". Required with SMTP_URL.'),
   },
+  alerts: alertSettings,
   telemetry: {
     logLevel: choice(
       'LOG_LEVEL',

@@ -4,6 +4,7 @@ import { ModuleRef } from '@nestjs/core';
 import { AppConfig } from '../config';
 import { LOGGER, MetricsRegistry, type Logger } from '../telemetry';
 import { FailureArchive } from './failure-archive';
+import { FailureFeed } from './failure-feed';
 import { FailureLookup } from './failure-lookup';
 import { FailureMetrics } from './failure-metrics';
 import { FailureRecordStore } from './failure-record';
@@ -35,15 +36,21 @@ import { SpoolIngestion } from './spool-ingestion.task';
     },
     {
       provide: RecordingFailureReporter,
-      inject: [FailureArchive, FailureMetrics, LOGGER, AppConfig],
-      useFactory: (archive: FailureArchive, metrics: FailureMetrics, logger: Logger, { errors }: AppConfig) =>
-        new RecordingFailureReporter(archive, metrics, logger, { exposeRootCause: errors.exposeRootCause }),
+      inject: [FailureArchive, FailureMetrics, LOGGER, AppConfig, FailureFeed],
+      useFactory: (
+        archive: FailureArchive,
+        metrics: FailureMetrics,
+        logger: Logger,
+        { errors }: AppConfig,
+        feed: FailureFeed,
+      ) => new RecordingFailureReporter(archive, metrics, logger, { exposeRootCause: errors.exposeRootCause }, feed),
     },
     { provide: FailureReporter, useExisting: RecordingFailureReporter },
+    FailureFeed,
     FailureLookup,
     SpoolIngestion,
   ],
-  exports: [FailureReporter, FailureLookup, FailureSpool],
+  exports: [FailureReporter, FailureFeed, FailureLookup, FailureSpool],
 })
 export class ErrorsModule implements OnModuleInit, OnApplicationShutdown {
   constructor(

@@ -8,6 +8,7 @@ export { classify } from './classify';
 export { redisReplyCode } from './classify-redis-reply';
 export { ComponentError, type ComponentErrorOptions } from './component-error';
 export { ErrorsModule } from './errors.module';
+export { FailureFeed } from './failure-feed';
 export { FailureLookup } from './failure-lookup';
 export { FailureRecordStore, type FailureFilter, type FailureRecord } from './failure-record';
 export { FailureReporter, type Failure, type FailureContext } from './failure-reporter';

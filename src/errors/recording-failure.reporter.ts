@@ -5,6 +5,7 @@ import { classify } from './classify';
 import { ComponentError } from './component-error';
 import { FailureAggregator, type Aggregate } from './failure-aggregator';
 import type { FailureArchive } from './failure-archive';
+import { FailureFeed } from './failure-feed';
 import type { FailureMetrics } from './failure-metrics';
 import type { FailureRecord } from './failure-record';
 import { FailureReporter, type Failure, type FailureContext } from './failure-reporter';
@@ -33,6 +34,7 @@ export class RecordingFailureReporter extends FailureReporter {
     private readonly metrics: FailureMetrics,
     private readonly logger: Logger,
     private readonly options: { readonly exposeRootCause: boolean },
+    private readonly feed: FailureFeed = new FailureFeed(),
   ) {
     super();
   }
@@ -77,6 +79,7 @@ export class RecordingFailureReporter extends FailureReporter {
     this.log(record, error.message);
     this.metrics.count(error.definition);
     await this.archive.keep(record);
+    this.feed.publish(record);
     return this.failureOf(record, error);
   }
 

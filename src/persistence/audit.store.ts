@@ -5,7 +5,7 @@ import type { Transaction } from './sql';
 /** What an admin did, and to whom. */
 export interface AuditEntry {
   readonly actor: string;
-  readonly action: 'user_erased' | 'task_run';
+  readonly action: 'user_erased' | 'task_run' | 'alert_acknowledged' | 'silence_added' | 'silence_ended';
   readonly subject: string;
 }
 

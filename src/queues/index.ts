@@ -1,5 +1,6 @@
 export { BullRecoveryQueue } from './bull-recovery-queue';
 export { BullRunQueue } from './bull-run-queue';
+export { BullDeliveryQueue } from './bull-delivery-queue';
 export { BullTaskQueue } from './bull-task-queue';
 export { migrateQueues } from './postgres-queues';
 export { QueueHost } from './queue-host';

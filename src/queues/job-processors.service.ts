@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { TaskWatch } from '../tasks';
+import { DeliveryProcessor } from './delivery.processor';
 import type { Processors } from './queue-definitions';
 import { RecoveryProcessor } from './recovery.processor';
 import { RunProcessor } from './run.processor';
@@ -13,6 +14,7 @@ export class JobProcessors {
     private readonly runs: RunProcessor,
     private readonly tasks: TaskProcessor,
     private readonly recovery: RecoveryProcessor,
+    private readonly messages: DeliveryProcessor,
     private readonly watch: TaskWatch,
     private readonly config: AppConfig,
   ) {}
@@ -25,6 +27,7 @@ export class JobProcessors {
       'background-tasks': (data, attempt) => this.tasks.process(data, attempt),
       'message-recovery': (data) => this.recovery.look(data),
       'fallback-delivery': (data) => this.recovery.deliver(data),
+      'alert-deliveries': (data, attempt) => this.messages.process(data, attempt),
     };
   }
 
@@ -33,10 +36,11 @@ export class JobProcessors {
     void this.watch.trigger();
   }
 
-  /** Jobs do not wait for the database any more. */
+  /** Jobs do not wait for the database any more, and what this process sees while it goes down alerts nobody. */
   stop(): void {
     this.runs.stop();
     this.tasks.stop();
     this.recovery.stop();
+    this.messages.stop();
   }
 }

@@ -56,6 +56,16 @@ export const QUEUES = {
   }),
   'message-recovery': define(rounds(20)),
   'fallback-delivery': define(rounds(10)),
+  'alert-deliveries': define({
+    data: z.object({ delivery_id: z.uuid() }),
+    jobs: {
+      attempts: 5,
+      backoff: { type: 'as-asked' },
+      removeOnComplete: { age: 3_600, count: 500 },
+      removeOnFail: KEEP_FAILED,
+    },
+    concurrency: () => 4,
+  }),
 };
 
 export type QueueName = keyof typeof QUEUES;

@@ -2,17 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import type { RunExecutor, Supervisor } from '../agents';
-import type { TaskWatch } from '../tasks';
-import { loadConfig } from '../config';
 import { Database } from '../persistence';
 import { BullRunQueue } from './bull-run-queue';
 import { migrateQueues, PostgresQueues } from './postgres-queues';
 import { QueuesLifecycle } from './queues-lifecycle.service';
-import { createHost, succeeds, until } from './queues.fixture';
-import { JobProcessors } from './job-processors.service';
-import type { RecoveryProcessor } from './recovery.processor';
-import { RunProcessor } from './run.processor';
-import type { TaskProcessor } from './task.processor';
+import { createHost, onlyRuns, succeeds, until } from './queues.fixture';
 
 let postgres: TestDatabase;
 let proxy: TcpProxy;
@@ -37,15 +31,12 @@ function createRoom(migrate = true) {
   const log: string[] = [];
   const supervisor = { start: async () => void log.push('supervisor') } as Supervisor;
   const executor = { execute: async (runId: string) => void log.push(runId) } as RunExecutor;
-  const tasks = { process: async () => undefined, stop: () => undefined } as unknown as TaskProcessor;
-  const watch = { trigger: async () => undefined } as TaskWatch;
-  const recovery = { stop: () => undefined } as unknown as RecoveryProcessor;
   const lifecycle = new QueuesLifecycle(
     database,
     backend,
     supervisor,
     created.host,
-    new JobProcessors(new RunProcessor(executor, database), tasks, recovery, watch, loadConfig({})),
+    onlyRuns(executor, database),
     created.reporter,
   );
   return { ...created, lifecycle, log, runs: new BullRunQueue(created.host, backend) };

@@ -1,3 +1,11 @@
+import type { RunExecutor } from '../agents';
+import type { Database } from '../persistence';
+import type { TaskWatch } from '../tasks';
+import type { DeliveryProcessor } from './delivery.processor';
+import { JobProcessors } from './job-processors.service';
+import type { RecoveryProcessor } from './recovery.processor';
+import { RunProcessor } from './run.processor';
+import type { TaskProcessor } from './task.processor';
 import { Client } from 'pg';
 import { createTestDatabase } from '../../test/support/database';
 import { redisIsHere, RedisServer } from '../../test/support/redis-server';
@@ -91,4 +99,17 @@ export async function until(condition: () => boolean | Promise<boolean>, ms = 10
 export async function succeeds(work: Promise<unknown>): Promise<boolean> {
   const [outcome] = await Promise.allSettled([work]);
   return outcome.status === 'fulfilled';
+}
+
+/** The processors of a process that only runs work in: every other queue is idle. */
+export function onlyRuns(executor: RunExecutor, database: Database): JobProcessors {
+  const idle = { stop: () => undefined, trigger: async () => undefined } as unknown;
+  return new JobProcessors(
+    new RunProcessor(executor, database),
+    idle as TaskProcessor,
+    idle as RecoveryProcessor,
+    idle as DeliveryProcessor,
+    idle as TaskWatch,
+    loadConfig({}),
+  );
 }

@@ -1,13 +1,16 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents';
+import { AlertsModule } from '../alerts';
 import { RecoveryModule } from '../recovery';
 import { TasksModule } from '../tasks';
 import { AppConfig } from '../config';
 import { PersistenceLifecycle } from '../persistence';
 import { RedisConnections } from '../redis';
+import { BullDeliveryQueue } from './bull-delivery-queue';
 import { BullRecoveryQueue } from './bull-recovery-queue';
 import { BullRunQueue } from './bull-run-queue';
 import { BullTaskQueue } from './bull-task-queue';
+import { DeliveryProcessor } from './delivery.processor';
 import { JobFailures } from './job-failures';
 import { JobProcessors } from './job-processors.service';
 import { PostgresQueues } from './postgres-queues';
@@ -29,12 +32,14 @@ function chooseBackend(config: AppConfig, persistence: PersistenceLifecycle, red
 
 /** BullMQ behind contracts: who enqueues sees `RunQueue`, who works is a feature behind a thin processor. */
 @Module({
-  imports: [AgentsModule, RecoveryModule, TasksModule],
+  imports: [AgentsModule, AlertsModule, RecoveryModule, TasksModule],
   providers: [
     { provide: QueueBackend, useFactory: chooseBackend, inject: [AppConfig, PersistenceLifecycle, RedisConnections] },
+    BullDeliveryQueue,
     BullRecoveryQueue,
     BullRunQueue,
     BullTaskQueue,
+    DeliveryProcessor,
     JobFailures,
     JobProcessors,
     QueueHost,
@@ -45,6 +50,6 @@ function chooseBackend(config: AppConfig, persistence: PersistenceLifecycle, red
     RunProcessor,
     TaskProcessor,
   ],
-  exports: [BullRecoveryQueue, BullRunQueue, BullTaskQueue, QueueHost, QueuesLifecycle],
+  exports: [BullDeliveryQueue, BullRecoveryQueue, BullRunQueue, BullTaskQueue, QueueHost, QueuesLifecycle],
 })
 export class QueuesModule {}

@@ -27,6 +27,28 @@ export const INTEGRATION = defineReasons('Integration', {
     message: 'No background task has this name',
     publicDetails: ['task', 'available'],
   },
+  ALERT_DELIVERY_RETRYING: {
+    severity: 'warning',
+    http: 502,
+    message: 'A channel did not take an alert; it is sent again',
+    retryAfterMs: 1_000,
+  },
+  ALERT_CHANNEL_FAILED: {
+    severity: 'error',
+    http: 502,
+    message: 'A channel does not take an alert; the next one gets it',
+  },
+  ALERT_UNDELIVERED: {
+    severity: 'critical',
+    http: 502,
+    message: 'No channel takes an alert',
+  },
+  ALERT_NOT_FOUND: {
+    severity: 'info',
+    http: 404,
+    message: 'No alert or silence has this id, or it has ended',
+    publicDetails: ['id'],
+  },
   SPOOL_WRITE_FAILED: {
     severity: 'critical',
     http: 500,

@@ -1,3 +1,4 @@
+export { AlertDeliveryEntity, AlertEntity, SilenceEntity } from './alert.entities';
 export { AuditEntity } from './audit.entity';
 export { BackgroundTaskEntity } from './background-task.entity';
 export { MessageEntity, ThreadEntity } from './conversation.entities';

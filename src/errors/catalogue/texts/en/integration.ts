@@ -17,4 +17,24 @@ export const INTEGRATION = {
     user_friendly_message: 'No work in the background has the name that was asked for.',
     action_required: 'Check the name, and try again',
   },
+  ALERT_DELIVERY_RETRYING: {
+    message: 'The operator is being told',
+    user_friendly_message: 'A message to those who run this service did not arrive at once. It is being sent again.',
+    action_required: 'Nothing; we will try again for you',
+  },
+  ALERT_CHANNEL_FAILED: {
+    message: 'The operator is being told another way',
+    user_friendly_message: 'A message to those who run this service did not arrive. It is being sent another way.',
+    action_required: 'Nothing; we will try again for you',
+  },
+  ALERT_UNDELIVERED: {
+    message: 'The operator could not be told',
+    user_friendly_message: 'A message to those who run this service did not arrive on any way.',
+    action_required: 'If something does not work for you, tell support yourself',
+  },
+  ALERT_NOT_FOUND: {
+    message: 'There is no such alert',
+    user_friendly_message: 'The alert or silence that was asked for does not exist, or has ended.',
+    action_required: 'Reload the list, and choose again',
+  },
 } as const satisfies Readonly<Record<string, UserText>>;

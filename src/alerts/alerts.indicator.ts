@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import { ComponentError } from '../errors';
+import { Database } from '../persistence';
+import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { AlertChannels } from './channels/channels.service';
+import { DeliveryStore } from './delivery.store';
+
+/** Alerts reach somebody: the last message was taken by its channel. */
+@Injectable()
+export class AlertsIndicator extends HealthIndicator {
+  override readonly component = 'alerts';
+
+  constructor(
+    private readonly channels: AlertChannels,
+    private readonly store: DeliveryStore,
+    private readonly database: Database,
+  ) {
+    super();
+  }
+
+  override async check(): Promise<HealthFinding> {
+    const configured = this.channels.names;
+    if (configured.length === 0) return { status: 'not_configured' };
+    const details = { channels: configured.join(', ') };
+    // Without the database alerts are sent at once: they do not depend on it.
+    if (!this.database.ready) return { status: 'healthy', details };
+    const ends = await this.store.lastEnds();
+    const failed = ends.filter(({ channel, status }) => status === 'failed' && configured.includes(channel));
+    const [first] = failed;
+    if (first === undefined) return { status: 'healthy', details };
+    const all = failed.length === configured.length;
+    return {
+      status: all ? 'failed' : 'degraded',
+      details,
+      problem: `Alerts are not taken by: ${failed.map(({ channel }) => channel).join(', ')}`,
+      suggestion: `look up ${first.support_code ?? 'the failure'}, correct it, then npm run alert:test -- ${first.channel}`,
+      cause: ComponentError.integration(all ? 'ALERT_UNDELIVERED' : 'ALERT_CHANNEL_FAILED', { details }),
+    };
+  }
+}

@@ -1,0 +1,41 @@
+import { Module } from '@nestjs/common';
+import { AlertBook } from './alert-book.service';
+import { AlertEngine } from './alert-engine.service';
+import { AlertFacts } from './alert-facts.service';
+import { AlertMetrics } from './alert-metrics';
+import { AlertStore } from './alert.store';
+import { AlertsIndicator } from './alerts.indicator';
+import { AlertsLifecycle } from './alerts-lifecycle.service';
+import { Alerts } from './alerts.service';
+import { AlertChannels } from './channels/channels.service';
+import { AlertDeliveries } from './deliveries.service';
+import { DeliveryStore } from './delivery.store';
+import { AlertHeartbeat } from './heartbeat.task';
+import { OutageAlerts } from './outage-alerts.service';
+import { AlertOutbox } from './outbox.task';
+import { RecentSeriousFailures } from './recent-failures';
+import { SilenceStore } from './silence.store';
+
+/** Tells a human, once. Needs `ComponentHealth` and `DeliveryQueue`. */
+@Module({
+  providers: [
+    AlertBook,
+    AlertChannels,
+    AlertDeliveries,
+    AlertEngine,
+    AlertFacts,
+    AlertHeartbeat,
+    AlertMetrics,
+    AlertOutbox,
+    AlertStore,
+    Alerts,
+    AlertsIndicator,
+    AlertsLifecycle,
+    DeliveryStore,
+    OutageAlerts,
+    RecentSeriousFailures,
+    SilenceStore,
+  ],
+  exports: [AlertDeliveries, Alerts, AlertsLifecycle],
+})
+export class AlertsModule {}

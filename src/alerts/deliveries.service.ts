@@ -1,0 +1,116 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { ComponentError, type Failure, FailureReporter } from '../errors';
+import type { SendFailure } from '../outbound';
+import { AlertMetrics } from './alert-metrics';
+import { AlertChannels } from './channels/channels.service';
+import { DeliveryQueue } from './delivery-queue';
+import { type Delivery, DeliveryStore, newDelivery } from './delivery.store';
+
+/** How an attempt to send ended; a failure has been reported. */
+export type DeliveryOutcome =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly failure: Failure; readonly final: boolean; readonly retryAfterMs: number };
+
+interface Attempt {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly attempts: number;
+}
+
+export const DELIVERY_ATTEMPTS = 5;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+
+/** Sends what is in the outbox: by its channel, as often as that allows, then by the next one. */
+@Injectable()
+export class AlertDeliveries {
+  constructor(
+    private readonly store: DeliveryStore,
+    private readonly channels: AlertChannels,
+    private readonly queue: DeliveryQueue,
+    private readonly reporter: FailureReporter,
+    private readonly metrics: AlertMetrics,
+  ) {}
+
+  /** Lets them be sent: by the queue, or here where that does not work. Never rejects. */
+  async wake(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    try {
+      await this.queue.enqueue(ids);
+    } catch (error) {
+      await this.reporter.report(error, { operation: 'alerts.enqueue', component: 'Redis' });
+      await Promise.all(ids.map((id) => this.sendHere(id)));
+    }
+  }
+
+  /**
+   * One attempt at one message. What was sent already, somebody else sends, or comes later in its turn, is left alone.
+   * @throws what the database throws; then it is sent again, with the same id
+   */
+  async deliver(id: string, job: Attempt): Promise<DeliveryOutcome> {
+    const delivery = await this.store.claim(id, job.jobId);
+    if (delivery === undefined) return { ok: true };
+    const outcome = await this.channels.send(delivery.channel, delivery.notice, id, delivery.target);
+    this.metrics.sent(delivery.channel, outcome.sent);
+    if (!outcome.sent) return this.failed(delivery, outcome, job);
+    await this.store.sent(id);
+    await this.wake(await this.store.idle(1, delivery.alert_id));
+    return { ok: true };
+  }
+
+  private async sendHere(id: string): Promise<void> {
+    const jobId = randomUUID();
+    try {
+      for (let attempt = 1; attempt <= DELIVERY_ATTEMPTS; attempt += 1) {
+        const outcome = await this.deliver(id, { jobId, attempt, attempts: DELIVERY_ATTEMPTS });
+        if (outcome.ok || outcome.final) return;
+        await delay(outcome.retryAfterMs);
+      }
+    } catch (error) {
+      await this.reporter.report(error, { operation: 'alerts.deliver', component: 'Integration' });
+    }
+  }
+
+  private async failed(delivery: Delivery, failed: SendFailure, job: Attempt): Promise<DeliveryOutcome> {
+    const { attempt, attempts } = job;
+    const final = !failed.retryable || attempt >= attempts;
+    const next = final ? this.channels.after(delivery.channel) : undefined;
+    const reason = final
+      ? next === undefined
+        ? 'ALERT_UNDELIVERED'
+        : 'ALERT_CHANNEL_FAILED'
+      : 'ALERT_DELIVERY_RETRYING';
+    const { channel, action, alert_id } = delivery;
+    const { kind, status, detail } = failed;
+    const failure = await this.reporter.report(
+      ComponentError.integration(reason, {
+        details: { channel, action, alert_id, attempt, attempts, kind, status, detail },
+      }),
+      { operation: `alerts.${channel}`, job_id: job.jobId },
+    );
+    if (final) await this.giveUp(delivery, failure.support_code, next);
+    return { ok: false, failure, final, retryAfterMs: retryAfter(failed, attempt) };
+  }
+
+  /** The message is a dead letter; while the alert is open, the next channel gets it. */
+  private async giveUp(delivery: Delivery, supportCode: string, next: string | undefined): Promise<void> {
+    const instead = await this.store.transaction(async (tx) => {
+      await this.store.end(tx, delivery.id, 'failed', supportCode);
+      if (delivery.action !== 'trigger') return [];
+      await this.store.cancelFollowers(tx, delivery);
+      if (next === undefined || !(await this.store.isOpen(tx, delivery.alert_id))) return [];
+      const other = newDelivery(delivery.notice, { channel: next, target: this.channels.targetOf(next) });
+      await this.store.add(tx, [other]);
+      return [other.id];
+    });
+    await this.wake(instead);
+  }
+}
+
+/** What the provider asks for, at least 1 s doubled with each attempt. */
+function retryAfter({ retryAfterMs }: SendFailure, attempt: number): number {
+  const backoff = FIRST_RETRY_MS * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
+  return Math.min(LONGEST_RETRY_MS, Math.max(backoff, retryAfterMs ?? 0));
+}

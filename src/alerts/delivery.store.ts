@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { Database, type Sql, type Transaction } from '../persistence';
+import type { AlertAction, AlertNotice } from './notice';
+
+/** One message on one channel. */
+export interface Delivery {
+  readonly id: string;
+  readonly alert_id: string;
+  readonly action: AlertAction;
+  readonly channel: string;
+  readonly target: string | null;
+  readonly notice: AlertNotice;
+}
+
+export type DeliveryEnd = 'sent' | 'failed';
+
+/** Whom the trigger of an alert went to, or goes to. */
+export type Recipient = Pick<Delivery, 'channel' | 'target'>;
+
+const INSERT = `
+INSERT INTO alert_deliveries (id, alert_id, action, channel, target, notice, status, ended_at)
+SELECT id, alert_id, action, channel, target, notice, status, CASE WHEN status = 'pending' THEN NULL ELSE now() END
+FROM jsonb_to_recordset($1::jsonb) AS s (id uuid, alert_id uuid, action text, channel text, target text, notice jsonb, status text)
+ON CONFLICT (id) DO NOTHING`;
+
+/** Messages about one alert on one channel go out in their order. */
+const CLAIM = `
+UPDATE alert_deliveries d SET holder = $2, held_until = now() + interval '2 minutes', attempts = attempts + 1
+WHERE id = $1 AND status = 'pending' AND (holder IS NULL OR holder = $2 OR held_until < now())
+  AND NOT EXISTS (SELECT 1 FROM alert_deliveries e WHERE e.alert_id = d.alert_id AND e.channel = d.channel AND e.status = 'pending' AND e.id < d.id)
+RETURNING id, alert_id, action, channel, target, notice`;
+
+/** The outbox: messages are stored in the transaction of what they tell of, and sent afterwards. */
+@Injectable()
+export class DeliveryStore {
+  constructor(private readonly database: Database) {}
+
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.database.transaction(work);
+  }
+
+  async add(tx: Sql, deliveries: readonly (Delivery & { status?: string })[]): Promise<void> {
+    if (deliveries.length === 0) return;
+    const rows = deliveries.map((delivery) => ({ status: 'pending', ...delivery }));
+    await tx.query(INSERT, [JSON.stringify(rows)]);
+  }
+
+  /** Where the alert was told of, or is about to be. */
+  recipients(tx: Sql, alertId: string): Promise<Recipient[]> {
+    return tx.query<Recipient>(
+      `SELECT DISTINCT ON (channel) channel, target FROM alert_deliveries
+       WHERE alert_id = $1 AND action = 'trigger' AND status IN ('pending', 'sent') ORDER BY channel, id DESC`,
+      [alertId],
+    );
+  }
+
+  /** Takes a message for a job; undefined where it is sent, somebody else has it, or it is not its turn. */
+  async claim(id: string, holder: string): Promise<Delivery | undefined> {
+    const [delivery] = await this.database.query<Delivery>(CLAIM, [id, holder]);
+    return delivery;
+  }
+
+  async end(sql: Sql, id: string, status: DeliveryEnd, supportCode: string | null): Promise<void> {
+    await sql.query(
+      `UPDATE alert_deliveries SET status = $2, ended_at = now(), holder = NULL, held_until = NULL, support_code = $3 WHERE id = $1`,
+      [id, status, supportCode],
+    );
+  }
+
+  async sent(id: string): Promise<void> {
+    await this.end(this.database, id, 'sent', null);
+  }
+
+  /** What would have followed a message that nobody got. */
+  async cancelFollowers(tx: Sql, { alert_id, channel }: Delivery): Promise<void> {
+    await tx.query(
+      `UPDATE alert_deliveries SET status = 'cancelled', ended_at = now() WHERE alert_id = $1 AND channel = $2 AND status = 'pending'`,
+      [alert_id, channel],
+    );
+  }
+
+  async isOpen(tx: Sql, alertId: string): Promise<boolean> {
+    const rows = await tx.query(`SELECT 1 FROM alerts WHERE id = $1 AND status <> 'resolved'`, [alertId]);
+    return rows.length > 0;
+  }
+
+  /** Messages that wait and that nobody sends, oldest first. */
+  async idle(limit: number, alertId: string | null = null): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM alert_deliveries WHERE status = 'pending' AND (holder IS NULL OR held_until < now())
+         AND ($2::uuid IS NULL OR alert_id = $2) ORDER BY id LIMIT $1`,
+      [limit, alertId],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** How the last message ended on each channel, of the last day. */
+  lastEnds(): Promise<{ channel: string; status: DeliveryEnd; support_code: string | null }[]> {
+    return this.database.query(
+      `SELECT DISTINCT ON (channel) channel, status, support_code FROM alert_deliveries
+       WHERE status IN ('sent', 'failed') AND ended_at > now() - interval '1 day' ORDER BY channel, ended_at DESC`,
+    );
+  }
+}
+
+/** A message that is to be stored. Ids are in the order in which they are made. */
+export function newDelivery(notice: AlertNotice, { channel, target }: Recipient): Delivery {
+  return { id: uuidv7(), alert_id: notice.alert_id, action: notice.action, channel, target, notice };
+}

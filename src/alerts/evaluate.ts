@@ -1,0 +1,105 @@
+import type { AppConfig } from '../config';
+import { causesOf, componentOf } from './causes';
+import { type AlertState, observe, type Sighting, tick } from './lifecycle';
+import type { AlertAction } from './notice';
+import { type Facts, type FailureCount, RULES } from './rules';
+
+/** Nobody is told of what a silence covers. Null covers everything. */
+export interface Silence {
+  readonly id: string;
+  readonly rule: string | null;
+  readonly group_key: string | null;
+}
+
+/** What is to be stored, and of what somebody is to be told. */
+export interface Evaluation {
+  readonly changed: readonly AlertState[];
+  readonly actions: readonly { readonly alert: AlertState; readonly action: AlertAction }[];
+}
+
+/** A failure may be recorded a moment before health finds its cause, and told a moment after that is over. */
+const COVER_MS = 15_000;
+
+/** Applies the rules to what is, and time to the alerts. Pure: what it decides depends on nothing but its arguments. */
+export class Evaluator {
+  constructor(
+    private readonly settings: AppConfig['alerts'],
+    private readonly newId: () => string,
+  ) {}
+
+  /** @param known the last alert of each rule and group, open or ended not long ago */
+  evaluate(known: readonly AlertState[], facts: Facts, silences: readonly Silence[]): Evaluation {
+    const before = new Map(known.map((alert) => [keyOf(alert), alert]));
+    const after = new Map(before);
+    for (const sighting of this.sightings(known, facts)) {
+      const key = keyOf(sighting);
+      after.set(key, observe(after.get(key), sighting, this.newId));
+    }
+    const actions: { alert: AlertState; action: AlertAction }[] = [];
+    for (const [key, alert] of after) {
+      const muted = inhibitedBy(alert, [...after.values()], facts) ?? silencedBy(alert, silences);
+      const { alert: next, action } = tick(alert, this.timingOf(alert.rule), muted, facts.now);
+      after.set(key, next);
+      if (action !== null) actions.push({ alert: next, action });
+    }
+    const changed = [...after].filter(([key, alert]) => alert !== before.get(key)).map(([, alert]) => alert);
+    return { changed, actions };
+  }
+
+  private sightings(known: readonly AlertState[], facts: Facts): Sighting[] {
+    const failures = facts.failures.filter((failure) => !isCovered(failure, known, facts));
+    return RULES.flatMap(({ name, look }) =>
+      look({ ...facts, failures }, this.settings).map((sighting) => ({ ...sighting, rule: name })),
+    );
+  }
+
+  private timingOf(name: string) {
+    const rule = RULES.find((candidate) => candidate.name === name);
+    // A rule that an older version had: its alerts end soon.
+    return rule?.timing(this.settings) ?? { waitMs: Infinity, quietMs: 0, repeatMs: Infinity };
+  }
+}
+
+function keyOf({ rule, group }: { rule: string; group: string }): string {
+  return JSON.stringify([rule, group]);
+}
+
+/** A failed component mutes what follows from it, and the other alerts about itself. */
+function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health }: Facts): string | null {
+  const failed = (component: string): boolean =>
+    health[component]?.status === 'failed' ||
+    all.some(({ rule, group, status }) => rule === 'component-failed' && group === component && status !== 'resolved');
+  const cause = causesOf(alert.component).find(failed);
+  if (cause !== undefined) return `component-failed ${cause}`;
+  return alert.rule !== 'component-failed' && failed(alert.component) ? `component-failed ${alert.component}` : null;
+}
+
+function silencedBy({ rule, group }: AlertState, silences: readonly Silence[]): string | null {
+  const silence = silences.find(
+    (candidate) =>
+      (candidate.rule === null || candidate.rule === rule) &&
+      (candidate.group_key === null || candidate.group_key === group),
+  );
+  return silence === undefined ? null : `silence ${silence.id}`;
+}
+
+/** A failure that belongs to the failure of a component, which has an alert of its own. */
+function isCovered(
+  { component, reason, at }: FailureCount,
+  known: readonly AlertState[],
+  { health, now }: Facts,
+): boolean {
+  const own = componentOf(component, reason);
+  const causes = new Set([own, ...causesOf(own)]);
+  const failing = [...causes].some((cause) => health[cause]?.status === 'failed' && now - at < COVER_MS);
+  return (
+    failing ||
+    known.some(
+      ({ rule, group, opened_at, resolved_at }) =>
+        rule === 'component-failed' &&
+        causes.has(group) &&
+        at >= opened_at - COVER_MS &&
+        at <= (resolved_at ?? Infinity) + COVER_MS,
+    )
+  );
+}
