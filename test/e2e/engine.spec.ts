@@ -1,5 +1,5 @@
 import { TERMINAL_EVENTS, type DurableEvent } from '@clarion/protocol';
-import { RunEnding, RunExecutor, RunRetry, Workers } from '../../src/agents';
+import { RunExecutor, RunRetry, Workers } from '../../src/agents';
 import { Reconciler } from '../../src/agents/reconciler.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { drillWords } from '../support/chat-client';
@@ -168,41 +168,6 @@ describe('the engine', () => {
     engine.queue.failure = null;
     await engine.ended('ann', run_id);
     expect(await notified()).toMatchObject([{ run_id, data: { error: { code: 1007, reason: 'RUN_DELAYED' } } }]);
-  });
-
-  describe('cancelling', () => {
-    it('ends a running run at once, keeps what was written, and is the same when repeated', async () => {
-      const { run_id } = await engine.drill('ann', 'm1', { tokens: 1000, per_second: 200 });
-      const ending = engine.app.get(RunEnding);
-      while ((await engine.events('ann')).length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      expect(await ending.cancel('ann', run_id)).toEqual({ run_id, status: 'cancelled' });
-      expect(await ending.cancel('ann', run_id)).toEqual({ run_id, status: 'cancelled' });
-      await engine.queue.idle();
-      const ends = terminalsOf(await engine.events('ann'), run_id);
-      expect(ends).toMatchObject([{ type: 'agent_cancelled', data: { by: 'user' } }]);
-      const { content } = ends[0]?.data as { content: string };
-      expect(content.length).toBeGreaterThan(0);
-      expect(drillWords(1000).startsWith(content)).toBe(true);
-    });
-
-    it('is one terminal event when it races completion', async () => {
-      const ending = engine.app.get(RunEnding);
-      for (let round = 0; round < 15; round += 1) {
-        const { run_id } = await engine.drill('ann', `r${round}`, { tokens: 3, per_second: 0 });
-        await Promise.all([
-          engine.ended('ann', run_id),
-          new Promise((resolve) => setTimeout(resolve, round)).then(() => ending.cancel('ann', run_id)),
-        ]);
-        await engine.queue.idle();
-        expect(terminalsOf(await engine.events('ann'), run_id)).toHaveLength(1);
-      }
-    });
-
-    it('answers for a foreign run as for a missing one', async () => {
-      const { run_id } = await engine.drill('ann', 'm1', { tokens: 1 });
-      await expect(engine.app.get(RunEnding).cancel('bob', run_id)).rejects.toMatchObject({ reason: 'RUN_NOT_FOUND' });
-    });
   });
 
   describe('failing', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ComponentError } from '../../errors';
 
 const failSchema = z.strictObject({
-  kind: z.enum(['throw', 'hang', 'crash', 'tool', 'provider']),
+  kind: z.enum(['throw', 'hang', 'block', 'crash', 'tool', 'provider']),
   /** Where it fails: at its first thought, in its first tool, or in the text. */
   phase: z.enum(['think', 'tool', 'text']).default('text'),
   /** How many words are written before it fails in the text. */

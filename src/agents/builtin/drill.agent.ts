@@ -9,6 +9,9 @@ import { type DrillFailure, type DrillRequest, readDrillRequest } from './drill-
 /** Words written without a pause before the event loop gets a turn. */
 const BURST = 64;
 
+/** How long `block` keeps the event loop: longer than a heartbeat may be late. */
+const BLOCK_MS = 6_000;
+
 /** Writes `w0 w1 w2 …` and misbehaves on request, so that a checker can verify every character. Content: `DrillRequest`. */
 @Agent({ name: 'drill', description: 'Writes numbered words and fails on request, to test with', continues: true })
 export class DrillAgent implements AgentRunner {
@@ -79,7 +82,7 @@ async function* failInText(ctx: AgentContext, failure: DrillFailure): AgentStrea
   yield* ctx.tool('drill_tool', { at_token, attempt: ctx.attempt }, (signal) => fail(ctx, failure, signal));
 }
 
-/** @throws what was asked for; `hang` lasts until the signal is aborted */
+/** @throws what was asked for; `hang` lasts until the signal is aborted, `block` is over after a while */
 async function fail(ctx: AgentContext, { kind, at_token }: DrillFailure, signal: AbortSignal): Promise<void> {
   const details = { at_token, attempt: ctx.attempt };
   switch (kind) {
@@ -91,6 +94,9 @@ async function fail(ctx: AgentContext, { kind, at_token }: DrillFailure, signal:
       throw new Error('drill was asked for a failing tool');
     case 'crash':
       process.kill(process.pid, 'SIGKILL');
+      return;
+    case 'block':
+      for (const end = performance.now() + BLOCK_MS; performance.now() < end;);
       return;
     case 'hang':
       signal.throwIfAborted();
