@@ -6,7 +6,8 @@ import { SignJWT } from 'jose';
 import { parseDockerfile } from '../../tools/docker/dockerfile';
 import { ChatClient } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
-import { createEmptyDatabase, type TestDatabase } from '../support/database';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database';
+import { redisIsHere, RedisServer } from '../support/redis-server';
 import { buildImage, pathOfNode, type BuiltImage } from './image-build';
 
 jest.setTimeout(300_000);
@@ -17,7 +18,7 @@ const TOKENS = { AUTH_JWT_SECRET: SECRET, AUTH_JWT_ISSUER: 'https://issuer.test'
 
 let image: BuiltImage;
 let database: TestDatabase;
-let clarion: ClarionProcess | undefined;
+const started: ClarionProcess[] = [];
 
 beforeAll(async () => {
   image = buildImage(parseDockerfile(readFileSync(DOCKERFILE, 'utf8')));
@@ -25,8 +26,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  await clarion?.stop();
-  clarion = undefined;
+  await Promise.all(started.splice(0).map((clarion) => clarion.stop()));
 });
 
 afterAll(async () => {
@@ -44,10 +44,14 @@ function execute([program = '', ...args]: readonly string[], env: Record<string,
   return promisify(execFile)(program, args, options);
 }
 
-function start(env: Record<string, string> = environment()): Promise<ClarionProcess> {
+/** A container: its `/data` is a directory of this name in the image's. */
+async function start(env: Record<string, string> = environment(), volume = '.'): Promise<ClarionProcess> {
   const { account, workdir: cwd } = image;
   const command = image.command as [string, ...string[]];
-  return ClarionProcess.spawn({ account, cwd, command, dataDir: image.environment['DATA_DIR'], env });
+  const DATA_DIR = join(image.environment['DATA_DIR'] as string, volume);
+  const clarion = await ClarionProcess.spawn({ account, cwd, command, dataDir: DATA_DIR, env: { ...env, DATA_DIR } });
+  started.push(clarion);
+  return clarion;
 }
 
 function token(): Promise<string> {
@@ -67,9 +71,9 @@ it('has neither embedded PostgreSQL, nor development dependencies, nor the Node 
 
 it('migrates, becomes healthy, holds a conversation with its own documents, and ends with 0 at SIGTERM', async () => {
   expect((await execute(['node', 'dist/cli/migrate.js'])).stdout).toContain('Applied:');
-  clarion = await start();
+  const clarion = await start();
   const { port } = clarion;
-  await clarion.until(() => clarion?.answers('/health/ready') ?? false);
+  await clarion.until(() => clarion.answers('/health/ready'));
   await execute(image.healthCheck, { PORT: String(port) });
   await execute([...image.healthCheck, '/health/ready'], { PORT: String(port) });
 
@@ -83,9 +87,41 @@ it('migrates, becomes healthy, holds a conversation with its own documents, and 
   await expect(execute(image.healthCheck, { PORT: String(port) })).rejects.toMatchObject({ code: 1 });
 });
 
+(redisIsHere() ? it : it.skip)(
+  'holds a conversation as gateway and worker, each healthy and ended with 0',
+  async () => {
+    const [shared, redis] = await Promise.all([createTestDatabase(), RedisServer.start()]);
+    try {
+      const common = { ...environment(), DATABASE_URL: shared.url, REDIS_URL: redis.url };
+      const roles = ['gateway', 'worker'].map((ROLE) => start({ ...common, ROLE }, ROLE));
+      const [gateway, worker] = (await Promise.all(roles)) as [ClarionProcess, ClarionProcess];
+      for (const role of [gateway, worker]) {
+        await role.until(() => role.answers('/health/ready'));
+        await execute(image.healthCheck, { PORT: String(role.port) });
+        await execute([...image.healthCheck, '/health/ready'], { PORT: String(role.port) });
+      }
+
+      const client = await ChatClient.connect(gateway.url, { token: await token() });
+      const { run_id } = await client.say('What does error 1005 mean?');
+      const end = await client.ended(run_id);
+      client.close();
+      expect(end).toMatchObject({
+        type: 'agent_completed',
+        data: { content: expect.stringContaining('docs/errors/') },
+      });
+      await expect(ChatClient.connect(worker.url, { token: await token() })).rejects.toThrow('NOT_A_GATEWAY');
+
+      expect(await Promise.all([gateway.stop(), worker.stop()])).toEqual([0, 0]);
+    } finally {
+      await Promise.all(started.splice(0).map((clarion) => clarion.stop()));
+      await Promise.all([shared.drop(), redis.kill()]);
+    }
+  },
+);
+
 it('says that it needs a database of yours', async () => {
   const { DATABASE_URL: _, ...rest } = environment();
-  clarion = await start(rest);
+  const clarion = await start(rest);
   expect(await clarion.exit()).toBe(1);
   expect(clarion.output).toContain('EMBEDDED_POSTGRES_MISSING');
 });
