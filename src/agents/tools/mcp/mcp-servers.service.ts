@@ -7,15 +7,14 @@ import type { RegisteredTool } from '../tool';
 import { McpConnection } from './mcp-connection';
 import { matches } from '../tool-names';
 
-/** The servers of MCP_SERVERS. One that is away takes its tools with it, and nothing else. */
+/** The servers of MCP_SERVERS, in a process that runs agents. One that is away takes its tools with it, and nothing else. */
 @Injectable()
 export class McpServers implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly connections: McpConnection[];
 
   constructor(config: AppConfig, reporter: FailureReporter) {
-    this.connections = Object.entries(config.llm.mcpServers).map(
-      ([name, settings]) => new McpConnection(name, settings, reporter),
-    );
+    const servers = config.server.runsJobs ? Object.entries(config.llm.mcpServers) : [];
+    this.connections = servers.map(([name, settings]) => new McpConnection(name, settings, reporter));
   }
 
   /** Waits for none of them. */

@@ -4,6 +4,8 @@ import { Logger } from '@nestjs/common';
 import { type AppConfig, loadConfig } from '../../../config';
 import { type Failure, FailureReporter } from '../../../errors';
 import { McpHttpServer, overStdio } from '../../../../test/support/mcp-server';
+import { ProviderIndicator } from '../../providers/provider.indicator';
+import { ProviderProbe } from '../../providers/provider-probe';
 import type { RegisteredTool, ToolContext } from '../tool';
 import { McpServers } from './mcp-servers.service';
 
@@ -67,6 +69,24 @@ describe('McpServers', () => {
     await until(() => Object.values(servers.states()).filter(Boolean).length === connected);
     return servers;
   }
+
+  it('starts and asks none in a gateway, whose health has no provider then', async () => {
+    const server = await serve();
+    const config = loadConfig({
+      ROLE: 'gateway',
+      DATABASE_URL: 'postgres://127.0.0.1:1/none',
+      REDIS_URL: 'redis://127.0.0.1:1',
+      AUTH_ISSUER: 'https://issuer.example',
+      AUTH_JWT_AUDIENCE: 'clarion',
+      MCP_SERVERS: JSON.stringify({ orders: { url: server.url } }),
+    });
+    const servers = new McpServers(config, reports);
+    started.push(servers);
+    servers.onApplicationBootstrap();
+    expect(servers.states()).toEqual({});
+    const indicator = new ProviderIndicator(config, new ProviderProbe(config, reports), servers);
+    expect(await indicator.check(AbortSignal.timeout(1_000))).toEqual({ status: 'not_configured' });
+  });
 
   function toolOf(servers: McpServers, name: string): RegisteredTool {
     const found = servers.tools().find((tool) => tool.name === name);
