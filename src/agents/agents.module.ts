@@ -22,6 +22,7 @@ import { RunExecutor } from './run-executor.service';
 import { RunFailures } from './run-failures.service';
 import { RunLeases } from './run-leases.service';
 import { RunRetry } from './run-retry.service';
+import { RunStops } from './run-stops.service';
 import { RunSteps } from './run-steps.store';
 import { RunStore } from './run.store';
 import { RunWriters } from './run-writers.service';
@@ -60,6 +61,7 @@ import { Workers } from './workers.service';
     RunLeases,
     RunRetry,
     RunSteps,
+    RunStops,
     RunStore,
     RunWriters,
     Supervisor,

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Sql, Transaction } from '../persistence';
+import { ActiveRuns } from './active-runs';
 import { AgentRegistry } from './agent-registry';
 import type { Run } from './run';
 import { RunSteps } from './run-steps.store';
@@ -10,6 +11,7 @@ export class AttemptText {
   constructor(
     private readonly registry: AgentRegistry,
     private readonly steps: RunSteps,
+    private readonly active: ActiveRuns,
   ) {}
 
   /**
@@ -27,6 +29,11 @@ export class AttemptText {
       kept,
     ]);
     return kept.length;
+  }
+
+  /** What has been written of the answer, from this process's memory where it is newer than the checkpoint. */
+  async newest(sql: Sql, run: Run): Promise<string> {
+    return this.active.text(run) ?? this.of(sql, run);
   }
 
   /** What is checkpointed of the answer of an attempt. */

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import type { RequestResult } from '@clarion/protocol';
+import type { ErrorBody, RequestResult } from '@clarion/protocol';
 import { ComponentError } from '../errors';
 import { MailboxStore, type NewEvent } from '../mailbox';
 import { Database, type Transaction } from '../persistence';
-import { ActiveRuns } from './active-runs';
 import { AttemptText } from './attempt-text';
 import { Dispatcher } from './dispatcher.service';
 import { hasEnded, type Run, type RunOutcome } from './run';
+import { RunStops } from './run-stops.service';
 import { RunStore } from './run.store';
 
 /** Ends runs from wherever they are ended, and lets what waited for them go on. */
@@ -17,7 +17,7 @@ export class RunEnding {
     private readonly runs: RunStore,
     private readonly texts: AttemptText,
     private readonly mailbox: MailboxStore,
-    private readonly active: ActiveRuns,
+    private readonly stops: RunStops,
     private readonly dispatcher: Dispatcher,
   ) {}
 
@@ -40,23 +40,23 @@ export class RunEnding {
   async cancelAll(tx: Transaction, runs: readonly Run[], by: string): Promise<NewEvent[]> {
     const events: NewEvent[] = [];
     for (const run of runs) {
-      const content = await this.textOf(tx, run);
+      const content = await this.texts.newest(tx, run);
       events.push(await this.end(tx, run, { status: 'cancelled', by, content }));
     }
     return events;
   }
 
+  /** Fails a locked run that nobody advances; the caller appends the event that this gives. */
+  async fail(tx: Transaction, run: Run, error: ErrorBody): Promise<NewEvent> {
+    return this.end(tx, run, { status: 'failed', content: await this.texts.newest(tx, run), error });
+  }
+
   /** Ends a locked run and gives its terminal event, which the caller appends in the same transaction. */
   async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent> {
     const event = await this.runs.end(tx, run, outcome);
-    tx.afterCommit(() => this.active.stop(run.id, 'ended_elsewhere', run.fence));
+    tx.afterCommit(() => this.stops.tell(run));
     this.wakeAfterCommit(tx, run.user_id);
     return event;
-  }
-
-  /** What has been written of the answer, from this process's memory where it is newer than the checkpoint. */
-  async textOf(tx: Transaction, run: Run): Promise<string> {
-    return this.active.text(run) ?? this.texts.of(tx, run);
   }
 
   wakeAfterCommit(tx: Transaction, userId: string): void {

@@ -111,9 +111,7 @@ export class RunFailures {
     await this.database.transaction(async (tx) => {
       const run = await this.runs.lock(tx, run_id, user_id);
       if (run === null || hasEnded(run) || !stillDoomed(run)) return;
-      const content = await this.ending.textOf(tx, run);
-      const event = await this.ending.end(tx, run, { status: 'failed', content, error: failure.error });
-      await this.mailbox.append(tx, user_id, [event]);
+      await this.mailbox.append(tx, user_id, [await this.ending.fail(tx, run, failure.error)]);
     });
   }
 }
