@@ -2,7 +2,6 @@ import { CRITICAL_EVENTS, type DurableEvent, type DurableEventDataMap, type Dura
 import { drillWords } from '../support/chat-client';
 import { Judge, type StoredRun } from './judge';
 import type { Message } from './message';
-import type { User } from './user';
 import { View } from './view';
 import { Stopwatch, Tally, Witness } from './witness';
 
@@ -79,7 +78,7 @@ function judged({
 }: Case): string {
   const view = viewOf(received);
   const user = { witness, messages, devices: [{ view, views: [view] }], cancels: new Map(cancels) };
-  new Judge(user as unknown as User, { log: events, stored }).judge();
+  new Judge(user, { log: events, stored }).judge();
   return witness.problems.join('\n');
 }
 
