@@ -18,6 +18,7 @@ interface Candidate {
 @Injectable()
 export class AgentRegistry implements OnModuleInit {
   private readonly agents = new Map<string, RegisteredAgent>();
+  private readonly limits = new Map<string, number>();
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -41,7 +42,16 @@ export class AgentRegistry implements OnModuleInit {
       const cause = new ConfigurationError(problems);
       throw ComponentError.dependencies('CONFIGURATION_INVALID', { cause, details: { problems } });
     }
-    for (const { agent } of candidates) this.agents.set(agent.name, agent);
+    for (const { agent } of candidates) {
+      this.agents.set(agent.name, agent);
+      const concurrency = agent.concurrency ?? this.config.agents.agentConcurrency;
+      if (concurrency > 0) this.limits.set(agent.name, concurrency);
+    }
+  }
+
+  /** Agents of which only so many runs may be under way at the same time. */
+  get concurrencyLimits(): ReadonlyMap<string, number> {
+    return this.limits;
   }
 
   get defaultAgent(): string {
@@ -130,6 +140,10 @@ function problemsOf({ agent, singleton }: Candidate, earlier: Candidate[]): Conf
     problems.push({ name, found: agent.name, allowed: `a name that matches ${AGENT_NAME_PATTERN.source}` });
   }
   if (typeof agent.runner.run !== 'function') problems.push({ name, found: 'no method run', allowed: 'run(ctx)' });
+  const { concurrency = 1 } = agent;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    problems.push({ name, found: `concurrency ${concurrency}`, allowed: 'a whole number from 1' });
+  }
   if (!singleton) problems.push({ name, found: 'a request-scoped or transient provider', allowed: 'a singleton' });
   const twin = earlier.find((other) => other.agent.name === agent.name);
   if (twin) {

@@ -120,6 +120,8 @@ export interface AgentOptions {
   toolTimeoutMs?: number;
   /** Time that a run waits for a worker when it may run; default: `RUN_QUEUE_TIMEOUT_MS`. */
   queueTimeoutMs?: number;
+  /** Runs of this agent that may be under way at the same time, over all processes; default: `AGENT_CONCURRENCY`. Others wait, users in turn. */
+  concurrency?: number;
   /** How many attempts at most, takeovers included; default: `RUN_MAX_ATTEMPTS`. */
   maxAttempts?: number;
   /**

@@ -17,9 +17,11 @@ import { ProviderCircuits } from './provider-circuits.service';
 import { Reconciler } from './reconciler.service';
 import { RetryPolicy } from './retry-policy.service';
 import { RunAttempts } from './run-attempts.service';
+import { RunClaims } from './run-claims.store';
 import { RunEnding } from './run-ending.service';
 import { RunExecutor } from './run-executor.service';
 import { RunFailures } from './run-failures.service';
+import { RunFollowers } from './run-followers.service';
 import { RunLeases } from './run-leases.service';
 import { RunRetry } from './run-retry.service';
 import { RunStops } from './run-stops.service';
@@ -55,9 +57,11 @@ import { Workers } from './workers.service';
     Reconciler,
     RetryPolicy,
     RunAttempts,
+    RunClaims,
     RunEnding,
     RunExecutor,
     RunFailures,
+    RunFollowers,
     RunLeases,
     RunRetry,
     RunSteps,

@@ -5,7 +5,9 @@ import type { Database, Sql } from '../persistence';
 import { FailureReporter } from '../errors';
 import { RunEnding } from '.';
 import { Dispatcher } from './dispatcher.service';
+import type { AgentRegistry } from './agent-registry';
 import { Reconciler } from './reconciler.service';
+import { RunClaims } from './run-claims.store';
 import type { RunQueue } from './run-queue';
 
 describe('the dispatcher', () => {
@@ -28,7 +30,12 @@ describe('the dispatcher', () => {
           return work({ query: note });
         },
       } as unknown as Database;
-      return new Dispatcher(database, { open: true } as RunQueue, {} as FailureReporter, loadConfig({}));
+      const claims = new RunClaims(
+        database,
+        { concurrencyLimits: new Map() } as unknown as AgentRegistry,
+        loadConfig({}),
+      );
+      return new Dispatcher(claims, { open: true } as RunQueue, {} as FailureReporter);
     };
 
     beforeEach(() => {

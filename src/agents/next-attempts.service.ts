@@ -40,6 +40,7 @@ export class NextAttempts {
     const [run] = await tx.query<Run>(begin(kind), values);
     if (run === undefined) throw new Error(`run ${failed.id} has gone under its own lock`);
     const keepIndex = await this.texts.carryOver(tx, run);
+    tx.afterCommit(() => this.dispatcher.wakeAgent(failed.agent));
     tx.afterCommit(() => this.dispatcher.wakeIn(delayMs, run.user_id));
     return eventOf(run, failed.agent, kind, { keepIndex, delayMs, failure });
   }

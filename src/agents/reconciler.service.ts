@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../persistence';
 import { ActiveRuns } from './active-runs';
-import { Dispatcher, RELEASE } from './dispatcher.service';
+import { Dispatcher } from './dispatcher.service';
 import { RunFailures } from './run-failures.service';
 import { allOf } from './all-of';
 import { RunQueue } from './run-queue';
@@ -67,8 +67,7 @@ export class Reconciler {
     if (late.length === 0) return;
     const pending = await this.queue.pending(late);
     const lost = late.filter(({ run_id }) => !pending.has(run_id));
-    if (lost.length === 0) return;
-    await this.database.query(RELEASE, [lost.map(({ run_id }) => run_id), lost.map(({ dispatch }) => dispatch)]);
+    if (lost.length > 0) await this.dispatcher.release(lost);
   }
 
   /** Runs whose worker shows no sign of life: anybody may take them. */

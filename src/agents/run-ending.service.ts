@@ -4,8 +4,8 @@ import { ComponentError } from '../errors';
 import { MailboxStore, type NewEvent } from '../mailbox';
 import { Database, type Transaction } from '../persistence';
 import { AttemptText } from './attempt-text';
-import { Dispatcher } from './dispatcher.service';
 import { hasEnded, type Run, type RunOutcome } from './run';
+import { RunFollowers } from './run-followers.service';
 import { RunStops } from './run-stops.service';
 import { RunStore } from './run.store';
 
@@ -18,7 +18,7 @@ export class RunEnding {
     private readonly texts: AttemptText,
     private readonly mailbox: MailboxStore,
     private readonly stops: RunStops,
-    private readonly dispatcher: Dispatcher,
+    private readonly followers: RunFollowers,
   ) {}
 
   /** `run_cancel`: ends the run now, wherever it is; a run that has ended already keeps its end. */
@@ -55,11 +55,11 @@ export class RunEnding {
   async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent> {
     const event = await this.runs.end(tx, run, outcome);
     tx.afterCommit(() => this.stops.tell(run));
-    this.wakeAfterCommit(tx, run.user_id);
+    tx.afterCommit(() => this.followers.ended(run));
     return event;
   }
 
   wakeAfterCommit(tx: Transaction, userId: string): void {
-    tx.afterCommit(() => this.dispatcher.wake(userId));
+    tx.afterCommit(() => this.followers.wake(userId));
   }
 }

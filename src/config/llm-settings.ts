@@ -29,6 +29,7 @@ const assistantSchema = z.strictObject({
   tools: toolPatterns.default(['*']),
   max_steps: z.int().min(1).max(100).optional(),
   max_attempts: z.int().min(1).max(20).optional(),
+  concurrency: z.int().min(1).max(10_000).optional(),
   fallback: z.string().regex(AGENT_NAME_PATTERN).optional(),
   price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
 });

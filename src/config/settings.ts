@@ -164,6 +164,13 @@ export const settings = {
       'Runs that one process advances at the same time.',
     ),
     runsPerUser: integer('RUNS_PER_USER', 1, 10_000, 5, 'Runs of one user that may be under way at the same time.'),
+    agentConcurrency: integer(
+      'AGENT_CONCURRENCY',
+      0,
+      10_000,
+      0,
+      'Runs of one agent that may be under way at the same time, over all processes, where it names no number itself. 0: any.',
+    ),
     queuedRunsPerThread: integer('QUEUED_RUNS_PER_THREAD', 1, 10_000, 20, 'Runs of one thread that may wait.'),
     maxAttempts: integer('RUN_MAX_ATTEMPTS', 1, 20, 3, 'Attempts of a run, takeovers after a crash included.'),
     totalTimeoutMs: integer(

@@ -168,6 +168,7 @@ export class Connection {
     return {
       read: (seq, limit) => this.stores.mailbox.readAfter(this.userId, seq, limit, PAGE_BYTES),
       emitEvent: (event) => this.emitEvent(event),
+      emitPosition: (position) => void socket.emit('queue_position', position),
       emitDelta: (delta) => void socket.emit('agent_delta', delta),
       emitSnapshot: (run) => void socket.emit('run_snapshot', run),
       drained: () => this.backlog.drained(),

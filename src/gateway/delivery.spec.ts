@@ -29,6 +29,7 @@ class Bench implements DeliveryPorts {
   readonly answers = new AnswerAssembler();
   readonly problems: unknown[] = [];
   readonly snapshots: RunView[] = [];
+  readonly positions: number[] = [];
   /** What is kept of the run. */
   kept: RunView | null = null;
   reads = 0;
@@ -48,6 +49,10 @@ class Bench implements DeliveryPorts {
   emitEvent(sent: DurableEvent): void {
     this.got.push(sent);
     this.answers.accept(sent.type, sent);
+  }
+
+  emitPosition({ position }: { position: number }): void {
+    this.positions.push(position);
   }
 
   emitDelta(sent: AgentDelta): void {
@@ -114,6 +119,23 @@ describe('Delivery', () => {
     bench.publish(event(5));
     await bench.settled();
     expect(bench.seqs).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('tells of a position once what came before it is sent, and only the last one', async () => {
+    const bench = new Bench();
+    const move = (position: number) => bench.delivery.accept({ kind: 'position', position: { run_id: RUN, position } });
+    bench.append(event(1), event(2), event(3));
+    move(3);
+    expect(bench.positions).toEqual([]);
+    bench.delivery.goLive(() => undefined);
+    expect(bench.positions).toEqual([3]);
+    bench.publish(event(3));
+    move(2);
+    move(1);
+    expect(bench.positions).toEqual([3]);
+    await bench.settled();
+    expect(bench.seqs).toEqual([1, 2, 3]);
+    expect(bench.positions).toEqual([3, 1]);
   });
 
   it('reads what no signal told of once the head is known', async () => {

@@ -1,14 +1,17 @@
-import type { DurableEvent, RunView } from '@clarion/protocol';
+import type { DurableEvent, EphemeralEventMap, RunView } from '@clarion/protocol';
 import type { UserSignal } from '../mailbox';
 import { DeltaRelay, type RelayPorts } from './delta-relay';
 
 const PAGE = 200;
+
+type QueuePosition = EphemeralEventMap['queue_position'];
 
 /** What a delivery reads from and writes to. */
 export interface DeliveryPorts extends RelayPorts {
   /** The next events after `seq`, oldest first, at most `limit`. */
   read(seq: number, limit: number): Promise<readonly DurableEvent[]>;
   emitEvent(event: DurableEvent): void;
+  emitPosition(position: QueuePosition): void;
   /** Resolves when the client has taken what was emitted so far, or the delivery is closed. */
   drained(): Promise<void>;
   /** The log could not be read; the delivery stands still until `resume`. Called also after `close`. */
@@ -22,6 +25,8 @@ export interface DeliveryPorts extends RelayPorts {
 export class Delivery {
   private readonly deltas: DeltaRelay;
   private target: number;
+  /** The last position of each queued run that moved, until what was written before it is sent. */
+  private readonly positions = new Map<string, QueuePosition>();
   private pumping = false;
   private live = false;
   /** Signals were lost; once compared with the head, snapshots make the deltas good too. */
@@ -75,6 +80,7 @@ export class Delivery {
   accept(signal: Exclude<UserSignal, { kind: 'erased' }>): void {
     if (signal.kind === 'delta') this.deltas.accept(signal.delta);
     else if (signal.kind === 'events') for (const event of signal.events) this.acceptEvent(event);
+    else if (signal.kind === 'position') this.acceptPosition(signal.position);
     else this.doubt = 'open';
   }
 
@@ -95,6 +101,11 @@ export class Delivery {
     this.deltas.close();
   }
 
+  private acceptPosition(position: QueuePosition): void {
+    this.positions.set(position.run_id, position);
+    this.resume();
+  }
+
   private acceptEvent(event: DurableEvent): void {
     this.target = Math.max(this.target, event.seq);
     if (this.closed || !this.live || this.pumping || event.seq <= this.sent) return;
@@ -111,6 +122,8 @@ export class Delivery {
       void this.catchUp();
       return;
     }
+    for (const position of this.positions.values()) this.ports.emitPosition(position);
+    this.positions.clear();
     this.deltas.flow();
     if (this.doubt !== 'compared') return;
     this.doubt = 'none';

@@ -1,9 +1,10 @@
-import type { AgentDelta, DurableEvent } from '@clarion/protocol';
+import type { AgentDelta, DurableEvent, EphemeralEventMap } from '@clarion/protocol';
 
 /** What a user's live channel carries. Events are a wake-up as much as a delivery: the log is the truth. */
 export type UserSignal =
   | { readonly kind: 'events'; readonly events: readonly DurableEvent[] }
   | { readonly kind: 'delta'; readonly delta: AgentDelta }
+  | { readonly kind: 'position'; readonly position: EphemeralEventMap['queue_position'] }
   /** Signals may have been lost: what a listener has is to be compared with the log. */
   | { readonly kind: 'doubt' }
   /** Nothing is left of the user: whoever serves them stops. */

@@ -1,4 +1,5 @@
-import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import { MailboxEntity } from './mailbox.entities';
 
 const NOW = () => 'now()';
 
@@ -71,6 +72,17 @@ export class RunStepEntity {
   @Column('int', { name: 'text_length', nullable: true }) textLength!: number | null;
   @Column({ type: 'timestamptz', name: 'started_at', precision: 3, default: NOW }) startedAt!: Date;
   @Column({ type: 'timestamptz', name: 'finished_at', precision: 3, nullable: true }) finishedAt!: Date | null;
+}
+
+/** When a user, who has runs that have not ended, was last given a place of an agent whose places are limited. */
+@Entity('agent_turns')
+export class AgentTurnEntity {
+  @PrimaryColumn('text') agent!: string;
+  @PrimaryColumn('text', { name: 'user_id' }) userId!: string;
+  @ManyToOne(() => MailboxEntity, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'agent_turns_of_mailbox' })
+  mailbox!: MailboxEntity;
+  @Column({ type: 'timestamptz', name: 'served_at' }) servedAt!: Date;
 }
 
 /** A process that advances runs, and its last sign of life by the database's clock. */

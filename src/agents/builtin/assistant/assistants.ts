@@ -35,6 +35,7 @@ export class Assistants extends AgentSource {
       continues: true,
       fallback: settings.fallback,
       maxAttempts: settings.max_attempts,
+      concurrency: settings.concurrency,
       runner: new AssistantAgent(this.profile(name, model, settings), { provider, tools, calls, reporter }),
     }));
   }
