@@ -66,6 +66,8 @@ export class Delivery {
       this.deltas.begin(run);
       await this.ports.drained();
     }
+    // What another process wrote a moment ago is not in them, and no delta may follow for long that would show it.
+    if (snapshots.length > 0 && this.doubt === 'none') this.doubt = 'compared';
   }
 
   /** Lets go of what was held and goes live. */

@@ -9,6 +9,8 @@ import { redisIsHere, RedisServer } from '../support/redis-server';
 /** Far less than the period in which nodes compare themselves with the log. */
 const LIVE_MS = 700;
 const TOKENS = 80;
+/** A checkpoint, a snapshot after it, and time for a machine that is busy. */
+const HEALED_MS = 5_000;
 
 (redisIsHere() ? describe : describe.skip)('a user on two nodes', () => {
   let redis: RedisServer;
@@ -69,6 +71,27 @@ const TOKENS = 80;
       }),
       { numRuns: 8 },
     );
+  });
+
+  it('is shown all that an agent had written when it fell silent, on both, whenever they connect', async () => {
+    const whole = drillWords(TOKENS);
+    const last = TOKENS - 1;
+    for (const cutAt of [20, 50, last, last, last, last, last, last]) {
+      const user = newUser();
+      const writer = await nodes[0].connect(user);
+      const { run_id } = await writer.drill({
+        tokens: 2 * TOKENS,
+        per_second: 400,
+        fail: { kind: 'hang', at_token: TOKENS },
+      });
+      await writer.until(() => reached(writer, run_id, `w${cutAt}`));
+      const late = await Promise.all(nodes.map((node, at) => node.connect(user, { device_id: `late-${at}` })));
+      const isWhole = (client: ChatClient) => client.answers.get(run_id)?.answer.trimEnd() === whole || undefined;
+      await Promise.all(late.map((client) => client.until(() => isWhole(client), HEALED_MS, `all from w${cutAt} on`)));
+      await writer.request('run_cancel', { run_id });
+      writer.close();
+      for (const client of late) client.close();
+    }
   });
 
   it('loses nothing of an answer while Redis is away, and has it live again on both within 5 s of its return', async () => {
