@@ -16,6 +16,14 @@ import { QueuesLifecycle } from './queues';
 import { RedisLifecycle } from './redis';
 import { createLogger, httpLogging, type Logger as Pino } from './telemetry';
 
+/** How long a request may take to come; only then is it worked on. */
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 30_000;
+/** Longer than load balancers keep an idle connection, mostly 60 s: they, not we, end it. */
+const KEEP_ALIVE_MS = 65_000;
+/** A connection on which nothing moves, as of a client that does not read its answer. Far longer than a long poll is held. */
+const STILL_MS = 120_000;
+
 /** A running process of Clarion. */
 export interface RunningClarion {
   readonly app: NestExpressApplication;
@@ -65,6 +73,10 @@ function makeDataDir(dataDir: string): void {
 
 async function listen(app: NestExpressApplication, config: AppConfig): Promise<void> {
   const { port, host } = config.server;
+  const { pingIntervalMs, pingTimeoutMs } = config.gateway;
+  const timeout = Math.max(STILL_MS, 2 * (pingIntervalMs + pingTimeoutMs));
+  const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS, timeout };
+  Object.assign(app.getHttpServer(), limits);
   try {
     await app.listen(port, host);
   } catch (cause) {

@@ -32,6 +32,10 @@ function post(path: string, body: string, type = 'application/json'): Promise<Re
   return app.request(path, { method: 'POST', body, headers: { 'content-type': type } });
 }
 
+it('keeps idle connections for longer than a load balancer does', async () => {
+  expect((await app.request('/health/live')).headers.get('keep-alive')).toBe('timeout=65');
+});
+
 describe('the catalogue of errors', () => {
   it('lists every reason, each with what it asks of a client', async () => {
     const response = await app.request('/errors');
