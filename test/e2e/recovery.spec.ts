@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { MailboxStore } from '../../src/mailbox';
 import { Database } from '../../src/persistence';
 import { QueueHost } from '../../src/queues';
+import { RedisConnections } from '../../src/redis';
 import { MailServer } from '../support/mail-server';
 import { ClarionApp } from '../support/clarion-app';
+import { redisIsHere, RedisServer } from '../support/redis-server';
 import { type Received, verified, WebhookReceiver } from '../support/webhook-receiver';
 
 const SECRET = `whsec_${Buffer.from('a key of the tests, 32 bytes long').toString('base64')}`;
+const BACKENDS = redisIsHere() ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'];
+const HOUR_MS = 3_600_000;
 const QUICK = { tokens: 3, per_second: 0 };
 
 interface DigestPayload {
@@ -100,14 +104,28 @@ afterEach(() => {
 
 afterAll(() => receiver.close());
 
-describe('a user who comes back', () => {
+describe.each(BACKENDS)('with the queues on %s, a user', (backend) => {
+  let redis: RedisServer | null;
+
   beforeAll(async () => {
-    app = await ClarionApp.start({ env: settings({ RECOVERY_WINDOW_MS: '600000', RECOVERY_MAX_DELAY_MS: '200' }) });
+    redis = backend === 'Redis' ? await RedisServer.start() : null;
   });
 
-  afterAll(() => app.dispose());
+  afterEach(() => app.dispose());
+  afterAll(() => redis?.kill());
 
-  it('is looked for again and again, and no more once the events have reached a device', async () => {
+  const start = async (windowMs: number) => {
+    const times = { RECOVERY_WINDOW_MS: String(windowMs), RECOVERY_MAX_DELAY_MS: '200' };
+    app = await ClarionApp.start({ env: settings({ ...times, ...(redis && { REDIS_URL: redis.url }) }) });
+  };
+
+  const loseJobs = () =>
+    redis
+      ? app.get(RedisConnections).command((server) => server.flushall())
+      : app.get(QueueHost).queue('message-recovery').obliterate({ force: true });
+
+  it('who comes back is looked for again and again, and no more once the events have reached a device', async () => {
+    await start(HOUR_MS);
     const { user } = await left();
     const { id } = await rowWhere(user, ({ state, round }) => state === 'waiting' && round >= 2);
     await app.connect(user);
@@ -121,10 +139,21 @@ describe('a user who comes back', () => {
   });
 
   it('is looked for on, whatever is lost from the queue', async () => {
+    await start(HOUR_MS);
     const { user } = await left();
     const { round } = await rowWhere(user, (row) => row.round >= 1);
-    await app.get(QueueHost).queue('message-recovery').obliterate({ force: true });
+    await loseJobs();
     await rowWhere(user, (row) => row.round > round + 1);
+  });
+
+  it('who does not come back is told once, whatever is lost from the queue', async () => {
+    await start(1_000);
+    const { user } = await left();
+    await rowWhere(user, (row) => row.round >= 1);
+    await loseJobs();
+    await rowWhere(user, ({ delivery_state }) => delivery_state === 'sent');
+    expect(receiver.received).toHaveLength(1);
+    expect(await rowsOf(user)).toMatchObject([{ state: 'abandoned', channel: 'webhook' }]);
   });
 });
 
