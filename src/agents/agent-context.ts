@@ -1,13 +1,17 @@
 import { v7 as uuidv7 } from 'uuid';
 import { ComponentError } from '../errors';
 import type { AgentContext, AgentOutput, ToolCompleted, ToolOptions } from './agent';
+import { AgentCalls, type Place } from './agent-calls';
+import { inParallel } from './in-parallel';
 import { boundedObject, boundedText } from './safe-text';
 import { StepJournal, storable } from './step-journal';
 import { doStep, isTimeout, type StepServices, within } from './steps';
+import type { SubAgents } from './sub-agents';
 
 const MAX_ARGUMENTS = 4096;
 const MAX_SUMMARY = 500;
 const MAX_THINKING = 4096;
+const MAX_KEY = 200;
 
 /** What the engine knows of an attempt; the helpers are added by `createAgentContext`. */
 export type AgentContextSource = Pick<
@@ -19,11 +23,21 @@ export type AgentContextSource = Pick<
 export interface AttemptServices extends StepServices {
   /** Parts of the answer that are finished are not written again. */
   readonly continues?: boolean;
+  /** The agents that may be called. */
+  readonly subAgents?: SubAgents;
+  /** Where an agent stands that was called by another one. */
+  readonly place?: Place;
 }
 
 export function createAgentContext(source: AgentContextSource, services: Partial<AttemptServices> = {}): AgentContext {
   const { signal } = source;
   const attempt = { journal: new StepJournal([], () => Promise.resolve()), ...services, signal };
+  const calls = new AgentCalls({
+    ...attempt,
+    contextFor: (place, { message, signal: calling, toolTimeoutMs }) =>
+      createAgentContext({ ...source, message, signal: calling }, { ...attempt, place, toolTimeoutMs }),
+  });
+  const writing = attempt.place === undefined ? writePart : keepPart;
   return {
     ...source,
     thinking: (text, step) => ({ type: 'thinking', text: boundedText(text, MAX_THINKING), step }),
@@ -34,12 +48,21 @@ export function createAgentContext(source: AgentContextSource, services: Partial
     }),
     tool: (name, args, run, options) =>
       callTool(attempt, { name, args, run, options: typeof options === 'function' ? { summary: options } : options }),
-    step: (key, run, options) => doStep(attempt, `step:${key}`, run, options),
-    stream: (key, run) => writePart(attempt, `stream:${key}`, run),
+    step: (key, run, options) => doStep(attempt, keyIn(attempt, 'step', key), run, options),
+    stream: (key, run) => writing(attempt, keyIn(attempt, 'stream', key), run),
+    run: (agent, message, options) => calls.run(agent, message, options),
+    // As many results as calls, which an array cannot say.
+    all: (all, options) => inParallel(all, options?.limit) as AsyncGenerator<AgentOutput, never, void>,
   };
 }
 
 type Attempt = AttemptServices & { readonly signal: AbortSignal };
+
+/** The key of a step in the run, by its name in the agent. */
+function keyIn({ place }: Attempt, kind: 'step' | 'stream' | 'tool', name: string): string {
+  if (name.length === 0 || name.length > MAX_KEY) throw new RangeError(`a step's key has 1 to ${MAX_KEY} characters`);
+  return `${place?.scope ?? ''}${kind}:${name}`;
+}
 
 interface ToolCall<R> {
   name: string;
@@ -52,7 +75,8 @@ async function* callTool<R>(attempt: Attempt, call: ToolCall<R>): AsyncGenerator
   const { signal, journal } = attempt;
   const { name, run, options = {} } = call;
   signal.throwIfAborted();
-  const key = options.id === undefined ? journal.keyOf(name, call.args) : `tool:${options.id}`;
+  const named = keyIn(attempt, 'tool', options.id ?? name);
+  const key = options.id === undefined ? journal.keyOf(named, call.args) : named;
   const memo = journal.recall(key, options.idempotent ?? false);
   if (memo !== null) return memo.value as R;
   const tool = { tool_call_id: uuidv7(), tool: name };
@@ -99,4 +123,41 @@ async function* writePart<R>(
   const { result, value } = storable(key, yield* run(signal));
   if (continues) await journal.write({ key, state: 'completed', result });
   return value as R;
+}
+
+/** A part of what a called agent writes. Nothing of its text is kept but with its steps, so the text is part of the step. */
+async function* keepPart<R>(
+  { signal, journal }: Attempt,
+  key: string,
+  run: (signal: AbortSignal) => AsyncGenerator<AgentOutput, R, void>,
+): AsyncGenerator<AgentOutput, R, void> {
+  signal.throwIfAborted();
+  const memo = journal.recall(key, true);
+  if (memo !== null) {
+    const { text, value } = memo.value as { text: string; value: R };
+    yield text;
+    return value;
+  }
+  let text = '';
+  const value = yield* heard(run(signal), (piece) => (text += piece));
+  const { result, value: part } = storable(key, { text, value });
+  await journal.write({ key, state: 'completed', result });
+  return (part as { value: R }).value;
+}
+
+/** What `stream` yields and returns; `listen` is told of its text. */
+async function* heard<R>(
+  stream: AsyncGenerator<AgentOutput, R, void>,
+  listen: (text: string) => void,
+): AsyncGenerator<AgentOutput, R, void> {
+  try {
+    for (;;) {
+      const next = await stream.next();
+      if (next.done === true) return next.value;
+      if (typeof next.value === 'string') listen(next.value);
+      yield next.value;
+    }
+  } finally {
+    await stream.return(undefined as R);
+  }
 }

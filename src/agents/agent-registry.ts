@@ -62,6 +62,10 @@ export class AgentRegistry implements OnModuleInit {
     return [...this.agents.keys()];
   }
 
+  find(name: string): RegisteredAgent | null {
+    return this.agents.get(name) ?? null;
+  }
+
   /** Throws AGENT_UNKNOWN (1004). */
   get(name: string): RegisteredAgent {
     const agent = this.agents.get(name);

@@ -11,6 +11,7 @@ export interface ToolExecuting {
   arguments: Record<string, unknown>;
   /** Set by `ctx.tool`: stored with the event. */
   mark?: StepMark;
+  path?: string;
 }
 
 /**
@@ -27,13 +28,14 @@ export interface ToolCompleted {
   error?: ComponentError;
   /** Set by `ctx.tool`: stored with the event. */
   mark?: StepMark;
+  path?: string;
 }
 
-/** What an agent may yield; a string is the next piece of the answer. */
+/** What an agent may yield; a string is the next piece of the answer. `path` is set by `ctx.run`: the called agent that speaks. */
 export type AgentOutput =
   | string
-  | { type: 'thinking'; text: string; step?: number }
-  | { type: 'progress'; progress: number; message: string }
+  | { type: 'thinking'; text: string; step?: number; path?: string }
+  | { type: 'progress'; progress: number; message: string; path?: string }
   /** Tokens that were used, beyond those told before; their sum is `agent_completed.usage`. */
   | { type: 'usage'; usage: Usage }
   | ToolExecuting
@@ -83,6 +85,42 @@ export interface AgentContext {
     key: string,
     run: (signal: AbortSignal) => AsyncGenerator<AgentOutput, R, void>,
   ): AsyncGenerator<AgentOutput, R, void>;
+  /**
+   * Calls another agent, within this attempt; use with `yield*`, or in `all`. What it writes is its result, once in the life of the run;
+   * what else it yields is shown with its `path`.
+   * @throws ComponentError SUB_AGENT_UNKNOWN, SUB_AGENTS_TOO_DEEP, SUB_AGENTS_TOO_MANY at once; as `onFailure` says, what the agent throws
+   */
+  run(agent: string, message: string, options?: CallOptions): AgentCall;
+  /**
+   * Makes calls at the same time, at most `limit` (default 4); use with `yield*`. Results come in the order of the calls. When one throws, the
+   * others are stopped.
+   */
+  all<const T extends readonly AgentCall[]>(
+    calls: T,
+    options?: { limit?: number },
+  ): AsyncGenerator<AgentOutput, { -readonly [K in keyof T]: AgentResult }, void>;
+}
+
+/** A call of an agent: it begins when it is iterated, and `return` stops it. */
+export type AgentCall = AsyncGenerator<AgentOutput, AgentResult, void>;
+
+/** What a called agent came to. */
+export interface AgentResult {
+  /** The agent that has written `text`: the one that was called, or its fallback. */
+  readonly agent: string;
+  readonly text: string;
+  /** Why the agent that was called failed, where `onFailure` lets the caller go on. */
+  readonly failure: { readonly reason: string; readonly support_code: string } | null;
+}
+
+export interface CallOptions {
+  /**
+   * When the agent fails: `fail` (default) throws its error to the caller; `continue` gives an empty text; `{ text }` gives that text instead,
+   * `{ agent }` what that agent writes, or throws what it throws.
+   */
+  onFailure?: 'fail' | 'continue' | { readonly agent: string } | { readonly text: string };
+  /** Longest time of the agent in milliseconds; default: its own `timeoutMs`. The clocks of the run go on in any case. */
+  timeoutMs?: number;
 }
 
 /** How a step is done. */

@@ -28,6 +28,12 @@ describe('docs/AGENTS.md', () => {
     await expect(new DiceTool().run({ dice: 101, sides: 6 }, ctx)).rejects.toThrow(ToolError);
   });
 
+  it('shows the agent that calls others that is compiled here, in some twenty lines', () => {
+    const shown = shownAfter('## Agents that call agents');
+    expect(shown).toBe(readFileSync(join(__dirname, 'builtin/report.fixture.ts'), 'utf8'));
+    expect(shown.trim().split('\n').length).toBeLessThanOrEqual(23);
+  });
+
   it('shows an agent that works', async () => {
     const ids = { run_id: 'r', thread_id: 't', user_id: 'u', attempt: 1 };
     const history = async () => [{ role: 'user' as const, content: 'one two' }];

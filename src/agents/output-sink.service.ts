@@ -32,7 +32,7 @@ export class OutputSink {
 
   open(run: Run, active: ActiveRun, record: AttemptRecord): Output {
     const text = new TextStream(active.text.length);
-    let steps = 0;
+    const thoughts = new Map<string | undefined, number>();
     const write = (piece: TextPiece | null): void => {
       if (piece !== null) this.write(run, active, piece);
     };
@@ -41,8 +41,9 @@ export class OutputSink {
         if (record.repeating && isSaid(output)) return;
         if (typeof output === 'string') return write(text.push(output));
         if (output.type === 'usage') return void (active.usage = addUsage(active.usage, output.usage));
-        const event = await this.eventOf(run, output, steps + 1);
-        if (event.type === 'agent_thinking') steps += 1;
+        const step = (thoughts.get(output.path) ?? 0) + 1;
+        const event = await this.eventOf(run, output, step);
+        if (event.type === 'agent_thinking') thoughts.set(output.path, step);
         const marks = isToolOutput(output) && output.mark ? [output.mark] : [];
         await record.write([{ ...event, data: safeObject(event.data) }], marks);
       },
@@ -67,14 +68,15 @@ export class OutputSink {
     output: Exclude<AgentOutput, string | { type: 'usage' }>,
     step: number,
   ): Promise<NewEvent> {
-    const place = { thread_id: run.thread_id, run_id: run.id, attempt: run.attempt };
+    const { path = null } = output;
+    const place = { thread_id: run.thread_id, run_id: run.id, attempt: run.attempt, path };
     switch (output.type) {
       case 'thinking':
         return { ...place, type: 'agent_thinking', data: { text: output.text, step: output.step ?? step } };
       case 'progress':
         return { ...place, type: 'agent_progress', data: { progress: output.progress, message: output.message } };
       case 'tool_executing': {
-        const { type, mark: _, ...data } = output;
+        const { type, mark: _mark, path: _path, ...data } = output;
         return { ...place, type, data };
       }
       case 'tool_completed':
@@ -88,7 +90,7 @@ export class OutputSink {
 
   private async toolData(
     run: Run,
-    { type: _type, mark: _mark, error, ...data }: ToolCompleted,
+    { type: _type, mark: _mark, path: _path, error, ...data }: ToolCompleted,
   ): Promise<NewEvent<'tool_completed'>['data']> {
     if (error === undefined) return data;
     const { id: run_id, user_id, thread_id } = run;

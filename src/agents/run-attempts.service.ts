@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { FailureReporter } from '../errors';
+import { abandon } from './abandon';
 import type { ActiveRun } from './active-runs';
 import type { AgentContext } from './agent';
 import { createAgentContext } from './agent-context';
@@ -11,6 +12,7 @@ import type { Run } from './run';
 import { type ClockLimits, RunClocks } from './run-clocks';
 import { RunStore } from './run.store';
 import type { RunWriter } from './run-writer';
+import { SubAgents } from './sub-agents';
 import { giveTurn } from './turns';
 import { untilAborted, untilDatabaseTakes } from './until';
 
@@ -70,7 +72,7 @@ export class RunAttempts {
       record.finish();
       output.flush();
     } finally {
-      if (!finished) this.abandon(run, stream);
+      if (!finished) abandon(stream, this.reporter, run);
     }
   }
 
@@ -82,18 +84,13 @@ export class RunAttempts {
       untilDatabaseTakes(signal, () => this.runs.history(run, limit));
     const source = { message, run_id, thread_id, user_id, attempt, signal, history };
     const { journal } = record;
-    return createAgentContext(source, { clocks, journal, continues: agent.continues, toolTimeoutMs: limits.toolMs });
-  }
-
-  /** Lets the agent run its `finally` blocks, without waiting for one that never comes to them. */
-  private abandon(run: Run, stream: AsyncGenerator): void {
-    stream.return(undefined).catch((error: unknown) =>
-      this.reporter.report(error, {
-        operation: 'run.abandon',
-        component: 'AgentSupervisor',
-        run_id: run.id,
-        user_id: run.user_id,
-      }),
-    );
+    const subAgents = new SubAgents(run, this.registry, this.reporter);
+    return createAgentContext(source, {
+      clocks,
+      journal,
+      continues: agent.continues,
+      toolTimeoutMs: limits.toolMs,
+      subAgents,
+    });
   }
 }

@@ -4,7 +4,6 @@ import type { StepMark, StoredStep } from './run-steps.store';
 
 /** Longest result of a step, in UTF-16 units of its JSON. */
 const MAX_RESULT = 262_144;
-const MAX_KEY = 200;
 
 /** The value that a completed step gave. */
 interface Memo {
@@ -34,13 +33,13 @@ export class StepJournal {
     return this.ahead.size > 0;
   }
 
-  /** The key of a tool call that names none: the same call, for the same time. */
-  keyOf(tool: string, args: unknown): string {
+  /** The key of a call that names none: the same call, for the same time. `what` is called: a tool or an agent. */
+  keyOf(what: string, args: unknown): string {
     const digest = createHash('sha256')
       .update(JSON.stringify(args) ?? '')
       .digest('base64url')
       .slice(0, 16);
-    const call = `tool:${tool}:${digest}`;
+    const call = `${what}:${digest}`;
     const count = (this.counts.get(call) ?? 0) + 1;
     this.counts.set(call, count);
     return `${call}:${count}`;
@@ -51,12 +50,19 @@ export class StepJournal {
    * @throws ComponentError STEP_OUTCOME_UNKNOWN when it was begun, is not idempotent, and nobody knows how far it came
    */
   recall(key: string, idempotent: boolean): Memo | null {
-    if (key.length === 0 || key.length > MAX_KEY) throw new RangeError(`a step's key has 1 to ${MAX_KEY} characters`);
     const step = this.known.get(key);
     this.ahead.delete(key);
     if (step?.state === 'completed') return { value: parsed(step.result) };
     if (step === undefined || idempotent) return null;
     throw ComponentError.agentSupervisor('STEP_OUTCOME_UNKNOWN', { details: { step: key } });
+  }
+
+  /** As `recall`, of a call of an agent: where it was done, the steps within it (their keys begin with `key/`) are not asked for again. */
+  recallCall(key: string): Memo | null {
+    const memo = this.recall(key, true);
+    if (memo === null) return null;
+    for (const inner of this.ahead) if (inner.startsWith(`${key}/`)) this.ahead.delete(inner);
+    return memo;
   }
 
   write(mark: StepMark): Promise<void> {

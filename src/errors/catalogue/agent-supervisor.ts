@@ -90,6 +90,30 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     message: 'The agent did not come again to where its answer was interrupted',
     publicDetails: ['agent'],
   },
+  SUB_AGENT_UNKNOWN: {
+    severity: 'error',
+    http: 500,
+    message: 'The agent called an agent that does not exist',
+    publicDetails: ['agent'],
+  },
+  SUB_AGENTS_TOO_DEEP: {
+    severity: 'error',
+    http: 500,
+    message: 'Agents called agents beyond the limit of depth',
+    publicDetails: ['path', 'limit'],
+  },
+  SUB_AGENTS_TOO_MANY: {
+    severity: 'error',
+    http: 500,
+    message: 'An attempt called more agents than it may',
+    publicDetails: ['path', 'limit'],
+  },
+  SUB_AGENT_FAILED: {
+    severity: 'warning',
+    http: 502,
+    message: 'A called agent failed, and its caller went on',
+    publicDetails: ['agent', 'path'],
+  },
   NO_WORKERS: {
     severity: 'critical',
     http: 503,

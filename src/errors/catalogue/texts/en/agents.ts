@@ -75,6 +75,26 @@ export const AGENTS = {
     user_friendly_message: 'Your answer was interrupted, and the assistant did not find back to where it was.',
     action_required: 'Ask for the answer again',
   },
+  SUB_AGENT_UNKNOWN: {
+    message: 'The assistant is not set up correctly',
+    user_friendly_message: 'The assistant wanted to ask another assistant that does not exist.',
+    action_required: 'Choose another assistant, and tell support the code below',
+  },
+  SUB_AGENTS_TOO_DEEP: {
+    message: 'The assistant lost itself in its task',
+    user_friendly_message: 'Assistants passed your question on to each other too many times, so we stopped.',
+    action_required: 'Ask for something smaller, or in other words',
+  },
+  SUB_AGENTS_TOO_MANY: {
+    message: 'The task was divided into too many parts',
+    user_friendly_message: 'The assistant divided your task into more parts than one answer may have.',
+    action_required: 'Ask for something smaller',
+  },
+  SUB_AGENT_FAILED: {
+    message: 'A part of your answer failed',
+    user_friendly_message: 'One of the assistants that work on your answer failed. The answer goes on without it.',
+    action_required: 'Nothing to do; if something is missing in the answer, ask for it again',
+  },
   NO_WORKERS: {
     message: 'Answers are delayed',
     user_friendly_message: 'Your messages are kept, but nobody is there to answer them right now.',
