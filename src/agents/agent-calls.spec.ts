@@ -40,7 +40,7 @@ class ResearcherAgent implements AgentRunner {
       yield `${found} `;
       return Promise.resolve('some ');
     });
-    if (ctx.message.includes('fails')) throw AWAY;
+    if (ctx.message.includes('fails') && !(ctx.message.includes('once') && ctx.attempt > 1)) throw AWAY;
     if (ctx.message.includes('asks')) yield (yield* ctx.run('critic', 'of the researcher')).text;
     // Deaf to its signal.
     if (ctx.message.includes('hangs') && ctx.attempt === 1) {
@@ -62,6 +62,8 @@ class CriticAgent implements AgentRunner {
   async *run(ctx: AgentContext): AgentStream {
     done.push(`critic ${ctx.message}`);
     yield ctx.thinking('Hm.');
+    await ctx.step('doubt', () => true);
+    if (ctx.message.includes('once') && ctx.attempt === 1) throw AWAY;
     yield 'doubt ';
   }
 }
@@ -235,6 +237,12 @@ describe('an agent that calls agents', () => {
     expect(await run({ calls: [{ message: 'fails', options }] })).toMatchObject({
       data: { content: `Lead: ${content}` },
     });
+  });
+
+  it('needs its fallback no more where the agent itself does well on the next attempt', async () => {
+    const options: CallOptions = { onFailure: { agent: 'critic' } };
+    const end = await run({ calls: [{ message: 'fails once', options }] });
+    expect(end).toMatchObject({ attempt: 2, data: { content: 'Lead: [researcher: found some fails once]' } });
   });
 
   it.each<[string, string, string]>([

@@ -87,16 +87,20 @@ export class AgentCalls {
     const { journal } = this.caller;
     const { key, signal } = call;
     signal.throwIfAborted();
-    const memo = journal.recallCall(key);
-    if (memo !== null) {
-      const { result, usage } = memo.value as Done;
-      if (usage !== null) yield { type: 'usage', usage };
-      return result;
-    }
+    const memo = journal.recall(key, true);
+    const done = memo === null ? yield* this.settleOnce(call) : (memo.value as Done);
+    if (memo !== null && done.usage !== null) yield { type: 'usage', usage: done.usage };
+    journal.pass(key);
+    return done.result;
+  }
+
+  private async *settleOnce(call: Call): AsyncGenerator<AgentOutput, Done, void> {
+    const { key } = call;
     let usage: Usage | null = null;
     const result = yield* this.settle(call, (more) => (usage = addUsage(usage, more)));
-    await journal.write({ key, state: 'completed', result: storable(key, { result, usage } satisfies Done).result });
-    return result;
+    const done = { result, usage };
+    await this.caller.journal.write({ key, state: 'completed', result: storable(key, done).result });
+    return done;
   }
 
   private async *settle(call: Call, count: (usage: Usage) => void): AgentCall {
@@ -122,13 +126,13 @@ export class AgentCalls {
   private async *speak(call: Call, count: (usage: Usage) => void): AsyncGenerator<AgentOutput, string, void> {
     const { agent, path, key, message, options } = call;
     const limit = new AbortController();
+    const signal = AbortSignal.any([call.signal, limit.signal]);
+    const place = { path, scope: `${key}/` };
+    const stream = agent.runner.run(this.caller.contextFor(place, { message, signal, toolTimeoutMs: agent.toolMs }));
     const timeout_ms = options.timeoutMs ?? agent.timeoutMs;
     const details = { agent: agent.name, clock: 'total', timeout_ms };
     const expire = (): void => limit.abort(ComponentError.agentSupervisor('AGENT_TIMEOUT', { details }));
     const timer = timeout_ms === undefined ? undefined : setTimeout(expire, timeout_ms);
-    const signal = AbortSignal.any([call.signal, limit.signal]);
-    const place = { path, scope: `${key}/` };
-    const stream = agent.runner.run(this.caller.contextFor(place, { message, signal, toolTimeoutMs: agent.toolMs }));
     let text = '';
     let finished = false;
     try {

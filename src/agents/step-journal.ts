@@ -57,12 +57,9 @@ export class StepJournal {
     throw ComponentError.agentSupervisor('STEP_OUTCOME_UNKNOWN', { details: { step: key } });
   }
 
-  /** As `recall`, of a call of an agent: where it was done, the steps within it (their keys begin with `key/`) are not asked for again. */
-  recallCall(key: string): Memo | null {
-    const memo = this.recall(key, true);
-    if (memo === null) return null;
+  /** A call of an agent is over: the steps within it, whose keys begin with `key/`, are not asked for any more. */
+  pass(key: string): void {
     for (const inner of this.ahead) if (inner.startsWith(`${key}/`)) this.ahead.delete(inner);
-    return memo;
   }
 
   write(mark: StepMark): Promise<void> {
