@@ -22,10 +22,11 @@ export class Backlog {
     conn.on('packetCreate', this.onPacket).on('flush', this.onFlush);
   }
 
-  /** Resolves when the transport takes more, is closed, or was found to be stalled. */
+  /** Resolves when the transport was given everything and takes more, is closed, or was found to be stalled. */
   async drained(): Promise<void> {
     const { conn } = this;
-    while (!this.tooSlow && conn.readyState === 'open' && !conn.transport.writable) await this.turn();
+    while (!this.tooSlow && conn.readyState === 'open' && (this.queued > 0 || !conn.transport.writable))
+      await this.turn();
   }
 
   close(): void {

@@ -3,6 +3,11 @@ import type { ClientSocket } from './session';
 
 type Engine = ClientSocket['conn'];
 
+/** What of Engine.IO's connection is used here beyond its types. */
+interface Flushing {
+  flush(): void;
+}
+
 /** What of Engine.IO's WebSocket transport is used here; `_socket` is how `ws` calls its TCP socket. */
 interface WebSocketTransport {
   send(packets: unknown[]): void;
@@ -10,12 +15,30 @@ interface WebSocketTransport {
 }
 
 /**
- * Lets what is flushed together go to the kernel together. Engine.IO hands over packets in batches, but `ws` makes a system call of each, which
- * is most of the cost of a replay and of streamed answers. Long-polling sends one body in any case.
+ * Lets what is sent in one turn of the event loop go to the kernel together. Engine.IO hands over the first packet at once and the others when that
+ * is written, and `ws` makes a system call of each, which is most of the cost of a replay and of streamed answers. Long-polling sends one body in any case.
  */
 export function batchWrites(engine: Engine): void {
+  flushOncePerTurn(engine);
   corkBatches(engine.transport);
   engine.on('upgrade', corkBatches);
+}
+
+/** One that is closing waits for nothing. */
+function flushOncePerTurn(engine: Engine): void {
+  const flushing = engine as unknown as Flushing;
+  const flush = flushing.flush.bind(engine);
+  let scheduled = false;
+  const flushNow = (): void => {
+    scheduled = false;
+    flush();
+  };
+  flushing.flush = () => {
+    if (engine.readyState !== 'open') return flush();
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flushNow);
+  };
 }
 
 function corkBatches(given: unknown): void {

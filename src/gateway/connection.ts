@@ -16,6 +16,7 @@ import type { ConnectionStores } from './connection-stores.service';
 import { Delivery, GapInLog, type DeliveryPorts } from './delivery';
 import { SessionLifetime } from './session-lifetime';
 import { closeForGood, closeTransport, type Admission, type ClientSocket } from './session';
+import { emitShared } from './shared-packets';
 
 const RETRY_READ_MS = 500;
 /** Of what events carry, in one page of the log; far less than what may wait for a client. */
@@ -169,7 +170,7 @@ export class Connection {
       read: (seq, limit) => this.stores.mailbox.readAfter(this.userId, seq, limit, PAGE_BYTES),
       emitEvent: (event) => this.emitEvent(event),
       emitPosition: (position) => void socket.emit('queue_position', position),
-      emitDelta: (delta) => void socket.emit('agent_delta', delta),
+      emitDelta: (delta) => emitShared(socket.conn, 'agent_delta', delta),
       emitSnapshot: (run) => void socket.emit('run_snapshot', run),
       drained: () => this.backlog.drained(),
       readRun: (runId) => this.readRun(runId),
@@ -179,8 +180,7 @@ export class Connection {
 
   private emitEvent(event: DurableEvent): void {
     this.failing = false;
-    // A typed emit cannot take a union: each member of it fits its own event.
-    (this.socket.emit as (name: string, payload: unknown) => boolean)(event.type, event);
+    emitShared(this.socket.conn, event.type, event);
     if (event.critical) this.window?.sent(event.seq);
   }
 
