@@ -4,10 +4,15 @@ import { AlertsModule } from '../alerts';
 import { TasksModule } from '../tasks';
 import { AlertsController } from './api/alerts.controller';
 import { AdminErrorsController } from './api/errors.controller';
+import { RunsController } from './api/runs.controller';
 import { StatisticsController } from './api/statistics.controller';
 import { BullBoard } from './board/bull-board.service';
 import { TasksController } from './api/tasks.controller';
 import { AdminUsersController } from './api/users.controller';
+import { FailureStories } from './lookup/failure-stories.service';
+import { LookUpAudit } from './lookup/look-up-audit.service';
+import { RunRecordStore } from './lookup/run-record.store';
+import { ToldStore } from './lookup/told.store';
 import { RecoveryStatisticsStore } from './recovery-statistics.store';
 import { AdminRetention } from './retention.task';
 import { AdminSessionModule } from './session';
@@ -17,7 +22,24 @@ import { StatisticsStore } from './statistics.store';
 /** What admins see: failures, numbers, queues. Needs a `QueueDirectory`; `mountBullBoard` puts the board into the application. */
 @Module({
   imports: [AdminSessionModule, AgentsModule, AlertsModule, TasksModule],
-  providers: [AdminRetention, BullBoard, RecoveryStatisticsStore, StatisticsRollUp, StatisticsStore],
-  controllers: [AlertsController, AdminErrorsController, StatisticsController, TasksController, AdminUsersController],
+  providers: [
+    AdminRetention,
+    BullBoard,
+    FailureStories,
+    LookUpAudit,
+    RecoveryStatisticsStore,
+    RunRecordStore,
+    StatisticsRollUp,
+    StatisticsStore,
+    ToldStore,
+  ],
+  controllers: [
+    AlertsController,
+    AdminErrorsController,
+    RunsController,
+    StatisticsController,
+    TasksController,
+    AdminUsersController,
+  ],
 })
 export class AdminModule {}

@@ -19,6 +19,10 @@ export interface ActiveRun {
   text: string;
   /** Of the models that were asked in this attempt; null where none was. */
   usage: Usage | null;
+  /** By the monotonic clock, as it is about to be leased. */
+  readonly begunAt: number;
+  /** From then to the first output, in milliseconds; null before it. */
+  firstOutputMs: number | null;
   readonly controller: AbortController;
   /** Aborted when this process stops. */
   readonly shutdown: AbortSignal;
@@ -46,6 +50,8 @@ export class ActiveRuns {
       attempt: 0,
       text: '',
       usage: null,
+      begunAt: performance.now(),
+      firstOutputMs: null,
       controller,
       shutdown: this.closing.signal,
     };
@@ -77,9 +83,13 @@ export class ActiveRuns {
   }
 
   /** What has been written in this attempt under this lease, or null when it is not ours: newer than the last checkpoint. */
-  text({ id, fence, attempt }: Pick<ActiveRun, 'id' | 'fence' | 'attempt'>): string | null {
-    const active = this.runs.get(id);
-    return active?.fence === fence && active.attempt === attempt ? active.text : null;
+  text(run: Pick<ActiveRun, 'id' | 'fence' | 'attempt'>): string | null {
+    return this.own(run)?.text ?? null;
+  }
+
+  /** How long the first output of this attempt took under this lease, or null when it is not ours, or there was none. */
+  firstOutputMs(run: Pick<ActiveRun, 'id' | 'fence' | 'attempt'>): number | null {
+    return this.own(run)?.firstOutputMs ?? null;
   }
 
   /** Those whose lease is taken. */
@@ -93,6 +103,11 @@ export class ActiveRuns {
 
   get size(): number {
     return this.runs.size;
+  }
+
+  private own({ id, fence, attempt }: Pick<ActiveRun, 'id' | 'fence' | 'attempt'>): ActiveRun | null {
+    const active = this.runs.get(id);
+    return active?.fence === fence && active.attempt === attempt ? active : null;
   }
 
   /** Resolves when no run is under way. */

@@ -1,5 +1,5 @@
 export { AgentsModule } from './agents.module';
-export { HealthSummary, SupportCodeLookup, type HealthWords, type SupportCodeStory } from './builtin/guide/contracts';
+export { HealthSummary, SupportCodeLookup, type SupportCodeStory } from './builtin/guide/contracts';
 export { MessageIntake } from './message-intake.service';
 export { RunEnding } from './run-ending.service';
 export { RunExecutor } from './run-executor.service';

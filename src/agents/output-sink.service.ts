@@ -38,6 +38,7 @@ export class OutputSink {
     };
     return {
       accept: async (output) => {
+        active.firstOutputMs ??= Math.round(performance.now() - active.begunAt);
         if (record.repeating && isSaid(output)) return;
         if (typeof output === 'string') return write(text.push(output));
         if (output.type === 'usage') return void (active.usage = addUsage(active.usage, output.usage));

@@ -3,6 +3,7 @@ import { ComponentError, FailureReporter, type Failure } from '../errors';
 import { MailboxStore, type NewEvent } from '../mailbox';
 import { Database, type Sql } from '../persistence';
 import { AttemptText } from './attempt-text';
+import { leaseBegins, leaseEnds } from './lease-history';
 import { hasEnded, RUN_COLUMNS, type Run } from './run';
 import { IS_HEAD, may, moves, RUNNABLE, type Transition } from './run-states';
 import { Workers } from './workers.service';
@@ -15,7 +16,7 @@ interface Candidate extends Run {
 const CANDIDATE = `SELECT ${RUN_COLUMNS}, ${IS_HEAD} AS is_head, ${RUNNABLE} AS runnable FROM runs r WHERE r.id = $1`;
 
 const lease = (transition: Transition): string => `
-UPDATE runs SET ${moves(transition)}, worker_id = $2, fence = fence + 1, writes = 0, next_attempt_at = NULL, started_at = coalesce(started_at, now())
+UPDATE runs SET ${moves(transition)}, ${leaseBegins(transition, ['$2', '$3', '$4'])}, worker_id = $2, fence = fence + 1, writes = 0, next_attempt_at = NULL, started_at = coalesce(started_at, now())
 WHERE id = $1 AND ${may(transition)} RETURNING ${RUN_COLUMNS}`;
 
 const RECOVER = `
@@ -53,7 +54,7 @@ export class RunLeases {
   /** Gives a run back before its process stops: the next worker takes it, and the attempt does not count against it. */
   async handOver(run: Run): Promise<void> {
     await this.database.query(
-      `UPDATE runs SET ${moves('hand_over')}, worker_id = NULL, dispatched_at = NULL, waiting_since = now(), max_attempts = max_attempts + 1
+      `UPDATE runs SET ${moves('hand_over')}, ${leaseEnds('hand_over', 'NULL')}, worker_id = NULL, dispatched_at = NULL, waiting_since = now(), max_attempts = max_attempts + 1
        WHERE id = $1 AND fence = $2 AND ${may('hand_over')}`,
       [run.id, run.fence],
     );
@@ -64,7 +65,8 @@ export class RunLeases {
       const locked = await this.candidate(tx, candidate.id, ' FOR UPDATE');
       // Begun or given back meanwhile: its next wake-up tells that it was.
       if (locked?.fence !== candidate.fence || transitionOf(locked) !== transition) return null;
-      const [run] = await tx.query<Run>(lease(transition), [candidate.id, this.workers.id]);
+      const { id, host } = this.workers;
+      const [run] = await tx.query<Run>(lease(transition), [candidate.id, id, host, process.pid]);
       if (run === undefined) return null;
       if (transition === 'start') await this.mailbox.append(tx, run.user_id, [started(run)]);
       return run;

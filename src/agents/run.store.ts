@@ -6,6 +6,7 @@ import { Database, type Sql, type Transaction } from '../persistence';
 import type { HistoryMessage } from './agent';
 import { ActiveRuns } from './active-runs';
 import { ENDINGS, may, moves } from './run-states';
+import { leaseEnds } from './lease-history';
 import { hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
 
 const EARLIER_ACTIVE = `SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal`;
@@ -86,11 +87,11 @@ export class RunStore {
     const error = outcome.status === 'failed' ? JSON.stringify(outcome.error) : null;
     const usage = outcome.status === 'completed' && outcome.usage ? JSON.stringify(outcome.usage) : null;
     const [ended] = await tx.query<{ duration_ms: number }>(
-      `UPDATE runs SET ${moves(ENDINGS[outcome.status])}, error = $2, usage = $3, final_content = $4, worker_id = NULL, next_attempt_at = NULL,
+      `UPDATE runs SET ${moves(ENDINGS[outcome.status])}, ${leaseEnds(ENDINGS[outcome.status], '$5')}, error = $2, usage = $3, final_content = $4, worker_id = NULL, next_attempt_at = NULL,
          finished_at = now()
        WHERE id = $1 AND ${may(ENDINGS[outcome.status])}
        RETURNING greatest(0, extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::bigint AS duration_ms`,
-      [run.id, error, usage, outcome.content],
+      [run.id, error, usage, outcome.content, this.active.firstOutputMs(run)],
     );
     if (ended === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
     await tx.query('DELETE FROM run_text WHERE run_id = $1', [run.id]);

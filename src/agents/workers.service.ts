@@ -17,6 +17,7 @@ export function workerIsDead(self: string, deadAfter: string): string {
 @Injectable()
 export class Workers {
   readonly id = uuidv7();
+  readonly host = hostname();
   private readonly heartbeat: PeriodicLoop;
   /** Since when every heartbeat has succeeded, by the monotonic clock; null during an outage. */
   private steadySince: number | null = null;
@@ -84,7 +85,7 @@ export class Workers {
   private showLife(): Promise<unknown> {
     return this.database.query(
       `INSERT INTO workers (id, host, pid) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()`,
-      [this.id, hostname(), process.pid],
+      [this.id, this.host, process.pid],
     );
   }
 

@@ -3,6 +3,7 @@ import { AlertBook } from './alert-book.service';
 import { AlertEngine } from './alert-engine.service';
 import { AlertFacts } from './alert-facts.service';
 import { AlertMetrics } from './alert-metrics';
+import { AlertSearch } from './alert-search.service';
 import { AlertStore } from './alert.store';
 import { AlertsIndicator } from './alerts.indicator';
 import { AlertsLifecycle } from './alerts-lifecycle.service';
@@ -27,6 +28,7 @@ import { SilenceStore } from './silence.store';
     AlertHeartbeat,
     AlertMetrics,
     AlertOutbox,
+    AlertSearch,
     AlertStore,
     Alerts,
     AlertsIndicator,
@@ -36,6 +38,6 @@ import { SilenceStore } from './silence.store';
     RecentSeriousFailures,
     SilenceStore,
   ],
-  exports: [AlertDeliveries, Alerts, AlertsLifecycle],
+  exports: [AlertDeliveries, AlertSearch, Alerts, AlertsLifecycle],
 })
 export class AlertsModule {}

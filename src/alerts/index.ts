@@ -1,3 +1,4 @@
+export { AlertSearch, type AlertAbout } from './alert-search.service';
 export { Alerts } from './alerts.service';
 export { AlertsLifecycle } from './alerts-lifecycle.service';
 export { AlertsModule } from './alerts.module';

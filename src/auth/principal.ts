@@ -21,6 +21,9 @@ export interface Principal {
 
 export const ADMIN_SCOPE = 'admin';
 
+/** May look failures and runs up, without what is private in them. */
+export const SUPPORT_SCOPE = 'support';
+
 export const MAX_USER_ID_LENGTH = 128;
 
 /** Whether a value can be a `user_id` (PROTOCOL.md, conventions). */

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { DevelopmentIssuer, isUserId, type TokenRequest } from '../auth';
-import { ConfigurationError, loadConfigFromProcess } from '../config';
-import { ComponentError } from '../errors';
+import { loadConfigFromProcess } from '../config';
+import { CommandError } from './command/command-error';
+import { runCommand } from './command/run-command';
 
 /** `npm run token -- --user alice [--admin] [--ttl 1h]` prints a development token, alone, so that a shell can take it. */
 
@@ -11,20 +12,10 @@ const NO_ISSUER =
 const MAX_TTL_SECONDS = 30 * 86_400;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** What the caller of the command has to do differently. */
-class CommandError extends Error {
-  constructor(
-    readonly exitCode: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
 async function token(): Promise<string> {
   const request = readArguments();
   const { auth, server } = loadConfigFromProcess();
-  if (!auth.developmentIssuer) throw new CommandError(1, NO_ISSUER);
+  if (!auth.developmentIssuer) throw new CommandError(NO_ISSUER);
   return (await DevelopmentIssuer.open(server.dataDir)).issue(request);
 }
 
@@ -56,19 +47,10 @@ function secondsOf(ttl: string): number {
 }
 
 function usageError(problem: string): CommandError {
-  return new CommandError(2, `${problem}\n${USAGE}`);
+  return new CommandError(`${problem}\n${USAGE}`, 2);
 }
 
-/** Expected failures become a sentence and an exit code; a defect keeps its stack. */
-function refuse(error: unknown): void {
-  if (error instanceof CommandError) process.exitCode = error.exitCode;
-  else if (error instanceof ConfigurationError || error instanceof ComponentError) process.exitCode = 1;
-  else throw error;
-  const details = error instanceof ComponentError ? ` ${JSON.stringify(error.details)}` : '';
-  process.stderr.write(`${error.message}${details}\n`);
-}
-
-void token().then(
-  (text) => process.stdout.write(`${text}\n`),
-  (error: unknown) => refuse(error),
-);
+runCommand(async () => {
+  process.stdout.write(`${await token()}\n`);
+  return 0;
+});

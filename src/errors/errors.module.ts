@@ -9,6 +9,7 @@ import { FailureLookup } from './failure-lookup';
 import { FailureMetrics } from './failure-metrics';
 import { FailureRecordStore } from './failure-record';
 import { FailureReporter } from './failure-reporter';
+import { HealthNow } from './health-now';
 import { RecordingFailureReporter } from './recording-failure.reporter';
 import { FailureSpool } from './spool';
 import { SpoolIngestion } from './spool-ingestion.task';
@@ -36,21 +37,31 @@ import { SpoolIngestion } from './spool-ingestion.task';
     },
     {
       provide: RecordingFailureReporter,
-      inject: [FailureArchive, FailureMetrics, LOGGER, AppConfig, FailureFeed],
+      inject: [FailureArchive, FailureMetrics, LOGGER, AppConfig, FailureFeed, HealthNow],
       useFactory: (
         archive: FailureArchive,
         metrics: FailureMetrics,
         logger: Logger,
         { errors }: AppConfig,
         feed: FailureFeed,
-      ) => new RecordingFailureReporter(archive, metrics, logger, { exposeRootCause: errors.exposeRootCause }, feed),
+        health: HealthNow,
+      ) =>
+        new RecordingFailureReporter(
+          archive,
+          metrics,
+          logger,
+          { exposeRootCause: errors.exposeRootCause },
+          feed,
+          health,
+        ),
     },
     { provide: FailureReporter, useExisting: RecordingFailureReporter },
     FailureFeed,
     FailureLookup,
+    HealthNow,
     SpoolIngestion,
   ],
-  exports: [FailureReporter, FailureFeed, FailureLookup, FailureSpool],
+  exports: [FailureReporter, FailureFeed, FailureLookup, FailureSpool, HealthNow],
 })
 export class ErrorsModule implements OnModuleInit, OnApplicationShutdown {
   constructor(

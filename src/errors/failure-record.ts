@@ -1,5 +1,6 @@
 import type { Component, ErrorCode, Severity } from '@clarion/protocol';
 import type { Reason } from './catalogue';
+import type { HealthWords } from './health-now';
 
 /** All that is kept of one occurrence. Plain JSON, bounded in size, without U+0000 or lone surrogates. */
 export interface FailureRecord {
@@ -30,6 +31,8 @@ export interface FailureRecord {
   /** The cause chain, outermost first, one line each; null where the error was raised by us without a cause. */
   readonly root_cause: string | null;
   readonly stack: string | null;
+  /** What health looked like in the process that recorded it; null where that is not known. */
+  readonly health: HealthWords | null;
   /** True: the user is owed a durable `notification` event, appended in the transaction that stores the record first. */
   readonly notify: boolean;
   /** BCP 47, for the texts of that notification; null for the default. */

@@ -7,6 +7,8 @@ import { ComponentError } from './component-error';
 import { FailureArchive } from './failure-archive';
 import { FailureMetrics } from './failure-metrics';
 import { FailureRecordStore, type FailureRecord } from './failure-record';
+import { FailureFeed } from './failure-feed';
+import { HealthNow } from './health-now';
 import { recordOf } from './record';
 import { RecordingFailureReporter } from './recording-failure.reporter';
 import { FailureSpool } from './spool';
@@ -55,6 +57,7 @@ export class FailureBench {
   readonly spool: FailureSpool;
   readonly archive: FailureArchive;
   readonly reporter: RecordingFailureReporter;
+  readonly health = new HealthNow();
 
   constructor(
     readonly directory: string,
@@ -66,7 +69,14 @@ export class FailureBench {
     this.spool = new FailureSpool(join(directory, 'spool'), maxBytes);
     this.archive = new FailureArchive(this.spool, metrics, logger);
     this.archive.attach(this.store);
-    this.reporter = new RecordingFailureReporter(this.archive, metrics, logger, { exposeRootCause });
+    this.reporter = new RecordingFailureReporter(
+      this.archive,
+      metrics,
+      logger,
+      { exposeRootCause },
+      new FailureFeed(),
+      this.health,
+    );
   }
 
   async counted(reason: string): Promise<number> {

@@ -12,6 +12,7 @@ export { FailureFeed } from './failure-feed';
 export { FailureLookup } from './failure-lookup';
 export { FailureRecordStore, type FailureFilter, type FailureRecord } from './failure-record';
 export { FailureReporter, type Failure, type FailureContext } from './failure-reporter';
+export { HealthNow, type HealthWords } from './health-now';
 export { ErrorsHttpModule } from './http/errors-http.module';
 export { escapeHtml, htmlPage, PAGE_HEADERS } from './http/html-page';
 export { PeriodicLoop } from './periodic-loop';

@@ -4,6 +4,7 @@ import { ComponentError } from './component-error';
 import { describeError, errorChain, textOf } from './error-chain';
 import type { FailureRecord } from './failure-record';
 import type { FailureContext } from './failure-reporter';
+import type { HealthWords } from './health-now';
 
 const MAX_ROOT_CAUSE = 2_000;
 const MAX_STACK = 8_000;
@@ -17,10 +18,11 @@ export interface Occurrence {
   readonly context: FailureContext;
   readonly supportCode: string;
   readonly at: Date;
+  readonly health?: HealthWords | null;
 }
 
 /** The record of one occurrence: bounded, plain, and with public details apart from private ones. */
-export function recordOf({ thrown, error, context, supportCode, at }: Occurrence): FailureRecord {
+export function recordOf({ thrown, error, context, supportCode, at, health }: Occurrence): FailureRecord {
   const { code, reason, component, severity, publicDetails } = error.definition;
   const details = Object.entries(error.details);
   const isPublic = ([key]: [string, unknown]) => publicDetails.includes(key);
@@ -47,6 +49,7 @@ export function recordOf({ thrown, error, context, supportCode, at }: Occurrence
     private_details: plainObject(Object.fromEntries(details.filter((entry) => !isPublic(entry)))),
     root_cause: rootCauseOf(thrown),
     stack: stack === null ? null : plainText(stack, MAX_STACK),
+    health: health ?? null,
     notify: (context.notify ?? false) && typeof context.user_id === 'string',
     locale: shortText(context.locale),
   };

@@ -9,6 +9,7 @@ import { FailureFeed } from './failure-feed';
 import type { FailureMetrics } from './failure-metrics';
 import type { FailureRecord } from './failure-record';
 import { FailureReporter, type Failure, type FailureContext } from './failure-reporter';
+import { HealthNow } from './health-now';
 import { recordOf } from './record';
 import { newSupportCode } from './support-code';
 
@@ -35,6 +36,7 @@ export class RecordingFailureReporter extends FailureReporter {
     private readonly logger: Logger,
     private readonly options: { readonly exposeRootCause: boolean },
     private readonly feed: FailureFeed = new FailureFeed(),
+    private readonly health: HealthNow = new HealthNow(),
   ) {
     super();
   }
@@ -75,7 +77,7 @@ export class RecordingFailureReporter extends FailureReporter {
   }
 
   private async single(thrown: unknown, error: ComponentError, context: FailureContext): Promise<Failure> {
-    const record = recordOf({ thrown, error, context, supportCode: newSupportCode(error.reason), at: new Date() });
+    const record = this.recordOf(thrown, error, context, newSupportCode(error.reason));
     this.log(record, error.message);
     this.metrics.count(error.definition);
     await this.archive.keep(record);
@@ -92,7 +94,7 @@ export class RecordingFailureReporter extends FailureReporter {
     this.metrics.count(error.definition);
     aggregate.record ??= this.open(aggregate, thrown, error, context);
     const { support_code: supportCode } = await aggregate.record;
-    return this.failureOf(recordOf({ thrown, error, context, supportCode, at: new Date() }), error);
+    return this.failureOf(this.recordOf(thrown, error, context, supportCode), error);
   }
 
   /** The record that stands for the rest of the window; the first of its occurrences serves as the example. */
@@ -110,8 +112,7 @@ export class RecordingFailureReporter extends FailureReporter {
       run_id: null,
       thread_id: null,
     };
-    const supportCode = newSupportCode(error.reason);
-    const record = recordOf({ thrown, error, context: shared, supportCode, at: new Date() });
+    const record = this.recordOf(thrown, error, shared, newSupportCode(error.reason));
     this.log(record, `${error.message}; further occurrences of this minute are added up`);
     await this.archive.keep(record);
     return record;
@@ -123,6 +124,15 @@ export class RecordingFailureReporter extends FailureReporter {
     const about = { support_code: record.support_code, reason: record.reason, source: record.source, count };
     this.logger[LEVEL[record.severity]](about, 'Occurrences that were added up');
     if (count > 1) await this.archive.keep({ ...record, count, last_at: new Date(lastAt).toISOString() });
+  }
+
+  private recordOf(
+    thrown: unknown,
+    error: ComponentError,
+    context: FailureContext,
+    supportCode: string,
+  ): FailureRecord {
+    return recordOf({ thrown, error, context, supportCode, at: new Date(), health: this.health.words() });
   }
 
   private log(record: FailureRecord, message: string): void {

@@ -1,8 +1,8 @@
 import { COMPONENT_NAMES, type ComponentDetail, type ComponentName, type ComponentReport } from '@clarion/protocol';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import type { HealthSummary, HealthWords } from '../agents';
+import type { HealthSummary } from '../agents';
 import { AppConfig } from '../config';
-import { FailureReporter } from '../errors';
+import { FailureReporter, HealthNow, type HealthWords } from '../errors';
 import { ComponentMonitor } from './component-monitor';
 import { DrainState } from './drain-state';
 import { IndicatorRegistry } from './indicator-registry';
@@ -21,6 +21,7 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
     private readonly config: AppConfig,
     private readonly reporter: FailureReporter,
     private readonly drain: DrainState,
+    private readonly now: HealthNow,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -31,6 +32,7 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
       this.monitors.set(indicator.component, monitor);
       monitor.start();
     }
+    this.now.attach(() => this.words());
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -53,7 +55,11 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
   }
 
   async summary(): Promise<HealthWords> {
-    const { status, failed_components: failed, degraded_components: degraded } = this.report(false);
+    return this.words();
+  }
+
+  private words(): HealthWords {
+    const { status, failed_components: failed, degraded_components: degraded } = componentReport(this.details());
     return { status, failed, degraded };
   }
 

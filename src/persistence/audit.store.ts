@@ -5,7 +5,15 @@ import type { Transaction } from './sql';
 /** What an admin did, and to whom. */
 export interface AuditEntry {
   readonly actor: string;
-  readonly action: 'user_erased' | 'task_run' | 'alert_acknowledged' | 'silence_added' | 'silence_ended';
+  readonly action:
+    | 'user_erased'
+    | 'task_run'
+    | 'alert_acknowledged'
+    | 'silence_added'
+    | 'silence_ended'
+    | 'error_read'
+    | 'errors_listed'
+    | 'run_read';
   readonly subject: string;
 }
 

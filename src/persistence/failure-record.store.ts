@@ -5,7 +5,7 @@ import { NotificationSink } from './notification-sink';
 import type { Transaction } from './sql';
 
 const COLUMNS = `support_code, code, reason, component, severity, fingerprint, operation, occurred_at, last_at, count, user_id, thread_id, run_id,
-  job_id, trace_id, source, retry_after_ms, details, private_details, root_cause, stack, notify, locale`;
+  job_id, trace_id, source, retry_after_ms, details, private_details, root_cause, stack, health, notify, locale`;
 
 const SAVE = `
 INSERT INTO error_records AS r (${COLUMNS})

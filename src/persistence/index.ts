@@ -1,4 +1,4 @@
-export { AuditStore } from './audit.store';
+export { type AuditEntry, AuditStore } from './audit.store';
 export { Database } from './database';
 export { PostgresFailureRecordStore } from './failure-record.store';
 export { EmbeddedPostgres } from './embedded';

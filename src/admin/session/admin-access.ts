@@ -14,21 +14,21 @@ export class AdminAccess {
   constructor(private readonly verifier: TokenVerifier) {}
 
   /**
-   * The admin who sends a request. A browser adds the cookie by itself, so what changes something must come from our own pages.
+   * The admin who sends a request, or who has the scope `also`. A browser adds the cookie by itself, so what changes something must come from our own pages.
    * @throws ComponentError AUTH_*, AUTH_SCOPE_MISSING, ORIGIN_NOT_ALLOWED
    */
-  async authorize({ headers, method }: Pick<Request, 'headers' | 'method'>): Promise<Principal> {
+  async authorize({ headers, method }: Pick<Request, 'headers' | 'method'>, also?: string): Promise<Principal> {
     const bearer = bearerToken(headers);
-    if (bearer !== null) return this.verify(bearer);
+    if (bearer !== null) return this.verify(bearer, also);
     const token = cookieToken(headers);
     if (token !== null && !SAFE_METHODS.has(method)) refuseCrossSite(headers);
-    return this.verify(token ?? '');
+    return this.verify(token ?? '', also);
   }
 
   /** @throws ComponentError AUTH_*, AUTH_SCOPE_MISSING */
-  async verify(token: string): Promise<Principal> {
+  async verify(token: string, also?: string): Promise<Principal> {
     const principal = await this.verifier.verify(token, AbortSignal.timeout(VERIFY_TIMEOUT_MS));
-    if (principal.admin) return principal;
+    if (principal.admin || (also !== undefined && principal.scopes.has(also))) return principal;
     throw ComponentError.authentication('AUTH_SCOPE_MISSING', { details: { scope: ADMIN_SCOPE } });
   }
 }

@@ -1,13 +1,8 @@
 import { type ErrorBody, type ErrorEnvelope, PROTOCOL_VERSION } from '@clarion/protocol';
 import { io, type Socket } from 'socket.io-client';
-import { z } from 'zod';
-import { ChatError, type ChatOptions } from './options';
+import { unreachable } from '../command/server-url';
 
-const TOKEN_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-
-const tokenSchema = z.object({ token: z.string() });
-const problemSchema = z.object({ user_notification: z.object({ user_friendly_message: z.string() }) });
 
 /** The server refused the connection and said why. */
 export class Refused extends Error {
@@ -16,33 +11,7 @@ export class Refused extends Error {
   }
 }
 
-/** A token of the server's development issuer. @throws ChatError */
-export async function developmentToken({ url, user }: ChatOptions): Promise<string> {
-  const response = await answerTo(url, user);
-  const body: unknown = await response.json().catch(() => ({ ok: false }));
-  const token = tokenSchema.safeParse(body);
-  if (response.ok && token.success) return token.data.token;
-  const problem = problemSchema.safeParse(body);
-  const why = problem.success ? ` ${problem.data.user_notification.user_friendly_message}` : '';
-  throw new ChatError(
-    `${url} gave no development token (HTTP ${response.status}).${why}\nPass a token of your issuer by --token.`,
-  );
-}
-
-async function answerTo(url: string, user: string): Promise<Response> {
-  try {
-    return await fetch(new URL('/auth/dev-token', url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ user }),
-      signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS),
-    });
-  } catch {
-    throw unreachable(url);
-  }
-}
-
-/** A connected socket. It comes back by itself after a cut, and then reads on after the last event it got. @throws ChatError, Refused */
+/** A connected socket. It comes back by itself after a cut, and then reads on after the last event it got. @throws CommandError, Refused */
 export async function connect(url: string, token: string): Promise<Socket> {
   let cursor: string | undefined;
   const socket = io(url, {
@@ -81,8 +50,4 @@ function established(socket: Socket, url: string): Promise<void> {
 /** The refusal that a `connect_error` carries (PROTOCOL.md section 1); null for a transport that failed. */
 export function refusalIn(error: Error & { data?: Partial<ErrorEnvelope> }): Refused | null {
   return error.data?.error === undefined ? null : new Refused(error.data.error);
-}
-
-function unreachable(url: string): ChatError {
-  return new ChatError(`Nothing answers at ${url}. Is \`npm start\` running? Another address is given by --url.`);
 }

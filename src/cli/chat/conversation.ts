@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RequestPayload, RequestResult } from '@clarion/protocol';
 import type { Socket } from 'socket.io-client';
 import type { Display } from './display';
-import { ChatError } from './options';
+import { CommandError } from '../command/command-error';
 import { NO_ANSWER, request } from './requests';
 import { RunFollower } from './run-follower';
 
@@ -23,7 +23,7 @@ export class Conversation {
     private readonly agent: string | undefined,
   ) {}
 
-  /** True where the run completed; everything else has been shown. @throws ChatError, Refused */
+  /** True where the run completed; everything else has been shown. @throws CommandError, Refused */
   async ask(content: string, signal: AbortSignal): Promise<boolean> {
     const follower = new RunFollower(this.socket, this.display);
     try {
@@ -44,7 +44,7 @@ export class Conversation {
       if (answer !== NO_ANSWER && answer.ok) return answer;
       const last = attempt === TRIES || signal.aborted;
       if (answer === NO_ANSWER) {
-        if (last) throw new ChatError('The server did not say whether it took the message.');
+        if (last) throw new CommandError('The server did not say whether it took the message.');
         continue;
       }
       this.display.failure(answer.error);

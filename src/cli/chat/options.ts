@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type AppConfig, loadConfigFromProcess } from '../../config';
+import { CommandError } from '../command/command-error';
+import { serverUrl } from '../command/server-url';
 
 const USAGE = `Usage: npm run chat -- ["question"] [--url http://127.0.0.1:3000] [--user me] [--agent guide] [--token <token>]
 Without a question it opens a conversation.`;
@@ -13,22 +14,12 @@ export interface ChatOptions {
   token?: string;
 }
 
-/** What keeps the command from its work, in a sentence for whoever called it. */
-export class ChatError extends Error {
-  constructor(
-    message: string,
-    readonly exitCode = 1,
-  ) {
-    super(message);
-  }
-}
-
-/** @throws ChatError on unknown arguments; ConfigurationError where the URL has to come from a bad environment */
+/** @throws CommandError on unknown arguments; ConfigurationError where the URL has to come from a bad environment */
 export function readOptions(args: string[]): ChatOptions {
   const { values, positionals } = parse(args);
   return {
     question: positionals.join(' ').trim(),
-    url: checkedUrl(values.url ?? defaultUrl(loadConfigFromProcess())),
+    url: serverUrl(values.url),
     user: values.user,
     agent: values.agent,
     token: values.token,
@@ -48,19 +39,6 @@ function parse(args: string[]) {
       },
     });
   } catch (error) {
-    throw new ChatError(`${(error as Error).message}\n${USAGE}`, 2);
+    throw new CommandError(`${(error as Error).message}\n${USAGE}`, 2);
   }
-}
-
-function defaultUrl({ server: { host, port } }: AppConfig): string {
-  const everywhere = host === '::' || host === '0.0.0.0';
-  const name = host.includes(':') ? `[${host}]` : host;
-  return `http://${everywhere ? '127.0.0.1' : name}:${port}`;
-}
-
-function checkedUrl(url: string): string {
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    throw new ChatError(`--url takes an address such as http://127.0.0.1:3000, not "${url}".`, 2);
-  }
-  return url;
 }

@@ -1,10 +1,12 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { ConfigurationError } from '../../config';
-import { connect, developmentToken, Refused } from './connect';
+import { CommandError } from '../command/command-error';
+import { developmentToken } from '../command/development-token';
+import { connect, Refused } from './connect';
 import { Conversation } from './conversation';
 import { Display } from './display';
-import { ChatError, type ChatOptions, readOptions } from './options';
+import { type ChatOptions, readOptions } from './options';
 
 export interface Terminal {
   stdin: Readable & { isTTY?: boolean };
@@ -26,7 +28,7 @@ export async function runChat(args: string[], terminal: Terminal): Promise<numbe
 }
 
 async function talk(options: ChatOptions, display: Display, terminal: Terminal): Promise<boolean> {
-  const socket = await connect(options.url, options.token ?? (await developmentToken(options)));
+  const socket = await connect(options.url, options.token ?? (await developmentToken(options.url, options)));
   try {
     const conversation = new Conversation(socket, display, options.agent);
     if (options.question !== '') return await conversation.ask(options.question, terminal.interrupt.signal);
@@ -56,7 +58,7 @@ async function converse(conversation: Conversation, { stdin, stderr, interrupt }
 /** Expected failures become sentences; a defect keeps its stack. */
 function refuse(error: unknown, display: Display, { stderr }: Terminal): number {
   if (error instanceof Refused) display.failure(error.error);
-  else if (error instanceof ChatError || error instanceof ConfigurationError) stderr.write(`${error.message}\n`);
+  else if (error instanceof CommandError || error instanceof ConfigurationError) stderr.write(`${error.message}\n`);
   else throw error;
-  return error instanceof ChatError ? error.exitCode : 1;
+  return error instanceof CommandError ? error.exitCode : 1;
 }

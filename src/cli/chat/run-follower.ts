@@ -9,7 +9,7 @@ import type { Socket } from 'socket.io-client';
 import { refusalIn } from './connect';
 import type { Display } from './display';
 import { noteOf } from './notes';
-import { ChatError } from './options';
+import { CommandError } from '../command/command-error';
 import { NO_ANSWER, request } from './requests';
 
 /** How long nothing may be heard of the run before the server is asked for it. */
@@ -41,7 +41,7 @@ export class RunFollower {
     socket.onAny(this.onEvent);
   }
 
-  /** Resolves at the run's end, true where it completed. An abort of `signal` cancels the run. @throws ChatError, Refused */
+  /** Resolves at the run's end, true where it completed. An abort of `signal` cancels the run. @throws CommandError, Refused */
   async follow(runId: string, signal: AbortSignal): Promise<boolean> {
     this.runId = runId;
     this.socket
@@ -49,7 +49,7 @@ export class RunFollower {
       .on('disconnect', this.onDisconnect)
       .on('connect_error', this.onConnectError);
     signal.addEventListener('abort', this.cancel, { once: true });
-    const tooLong = new ChatError('The run takes very long. It goes on without us.');
+    const tooLong = new CommandError('The run takes very long. It goes on without us.');
     this.timers.push(
       setInterval(this.onTick, SILENCE_MS),
       setTimeout(() => this.end.reject(tooLong), RUN_LIMIT_MS),
@@ -143,9 +143,9 @@ export class RunFollower {
   };
 
   private readonly onDisconnect = (): void => {
-    if (!this.socket.active) return this.end.reject(new ChatError('The server closed the connection for good.'));
+    if (!this.socket.active) return this.end.reject(new CommandError('The server closed the connection for good.'));
     this.display.note('The connection was lost; reconnecting.');
-    const gone = new ChatError('The server does not come back. The run goes on there; its answer is kept.');
+    const gone = new CommandError('The server does not come back. The run goes on there; its answer is kept.');
     this.offline ??= setTimeout(() => this.end.reject(gone), OFFLINE_LIMIT_MS);
   };
 

@@ -8,6 +8,6 @@ export class AuditEntity {
   /** The admin's user id. */
   @Column('text') actor!: string;
   @Column('text') action!: string;
-  /** What it was done to: a user id, the name of a task, the id of an alert or a silence. */
+  /** What it was done to: a user id, the name of a task, the id of an alert, a silence or a run, a support code, a filter. */
   @Column('text') subject!: string;
 }

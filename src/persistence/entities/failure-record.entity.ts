@@ -28,6 +28,8 @@ export class FailureRecordEntity {
   @Column('jsonb', { name: 'private_details' }) privateDetails!: object;
   @Column('text', { name: 'root_cause', nullable: true }) rootCause!: string | null;
   @Column('text', { nullable: true }) stack!: string | null;
+  /** Status words of the components when it happened; null for a record from before this was kept. */
+  @Column('jsonb', { nullable: true }) health!: object | null;
   @Column('boolean') notify!: boolean;
   @Column('text', { nullable: true }) locale!: string | null;
 }

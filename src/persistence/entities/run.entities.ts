@@ -33,6 +33,8 @@ export class RunEntity {
   @Column('bool', { name: 'delay_told', default: false }) delayTold!: boolean;
   /** Failures of attempts that were followed by another one, in their order. */
   @Column('jsonb', { default: [] }) failures!: object[];
+  /** Who advanced it, from when until when (`LeaseEntry`, agents). */
+  @Column('jsonb', { default: [] }) leases!: object[];
   @Column('uuid', { name: 'worker_id', nullable: true }) workerId!: string | null;
   /** Fencing token: grows with every lease; a write with an older one matches no row. */
   @Column('int', { default: 0 }) fence!: number;

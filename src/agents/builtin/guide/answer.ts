@@ -1,4 +1,5 @@
-import type { HealthWords, SupportCodeStory } from './contracts';
+import type { HealthWords } from '../../../errors';
+import type { SupportCodeStory } from './contracts';
 import type { Passage } from './library';
 
 /** A part of an answer and the documents it comes from. */

@@ -1,3 +1,5 @@
+import type { HealthWords } from '../../../errors';
+
 /** What a user may know of a failure of their own. */
 export interface SupportCodeStory {
   reason: string;
@@ -10,13 +12,6 @@ export interface SupportCodeStory {
 export abstract class SupportCodeLookup {
   /** The failure of this code if it concerned this user; else null, as if it did not exist. */
   abstract find(code: string, userId: string): Promise<SupportCodeStory | null>;
-}
-
-export interface HealthWords {
-  status: string;
-  /** Names of components. */
-  failed: string[];
-  degraded: string[];
 }
 
 /** How Clarion is, for the guide. Owned by agents; bound by health. */

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CODES } from '@clarion/protocol';
-import { ALL_REASONS, CATALOGUE } from '../../../errors';
+import { ALL_REASONS, CATALOGUE, type HealthWords } from '../../../errors';
 import type { AgentOutput, HistoryMessage } from '../../agent';
 import { createAgentContext } from '../../agent-context';
-import { HealthSummary, type HealthWords, SupportCodeLookup, type SupportCodeStory } from './contracts';
+import { HealthSummary, SupportCodeLookup, type SupportCodeStory } from './contracts';
 import { GuideAgent } from './guide.agent';
 import { Library } from './library';
 import { anchorOf } from './markdown';
