@@ -8,7 +8,7 @@ import { Global, type INestApplication, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AuthModule, DevelopmentIssuer } from '../auth';
 import { ConfigModule, loadConfig } from '../config';
-import { FailureReporter } from '../errors';
+import { FailureReporter, HealthNow } from '../errors';
 import { HttpProblemFilter } from '../errors/http/http-problem.filter';
 import { Database } from '../persistence';
 import { type HealthIndicator, MetricsRegistry } from '../telemetry';
@@ -38,6 +38,7 @@ class Server {
     const config = loadConfig({ DATA_DIR: dataDir, HEALTH_REFRESH_MS: '60000', ...environment });
     const reporter = { provide: FailureReporter, useClass: RememberingReporter };
     const providers = [
+      HealthNow,
       reporter,
       MetricsRegistry,
       // Never connected: what measures is scripted.
@@ -45,7 +46,7 @@ class Server {
       ...indicators.map((indicator) => ({ provide: Symbol(indicator.component), useValue: indicator })),
     ];
     @Global()
-    @Module({ providers, exports: [Database, FailureReporter, MetricsRegistry] })
+    @Module({ providers, exports: [Database, FailureReporter, HealthNow, MetricsRegistry] })
     class Rooms {}
     @Module({ imports: [ConfigModule.forRoot(config), AuthModule.forRoot(config), Rooms, HealthModule] })
     class Root {}

@@ -56,7 +56,7 @@ describe('the guide', () => {
     ['how can I change the port', ['PORT=3999 npm start'], 'docs/OPERATIONS.md#start-and-stop'],
     ['How do I write an agent?', ['@Agent({', 'async *run(ctx'], 'docs/AGENTS.md#an-agent-in-twenty-lines'],
     ['Is my message lost if the server crashes?', ['No message is lost'], 'docs/OPERATIONS.md#after-a-crash'],
-    ['How do I look up a support code?', ['/admin/api/errors/'], 'docs/OPERATIONS.md#look-up-a-support-code'],
+    ['How do I look up a support code?', ['npm run lookup'], 'docs/OPERATIONS.md#look-up-a-support-code'],
     ['What do I need in production?', ['NODE_ENV=production', 'AUTH_JWT_SECRET'], 'docs/OPERATIONS.md#production'],
     ['What does run_cancel do?', ['also before the run has started'], 'docs/PROTOCOL.md#2-client--server'],
     ['What is the cursor for?', ['the last durable event this client has processed'], 'docs/PROTOCOL.md#1-connecting'],
