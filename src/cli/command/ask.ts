@@ -16,11 +16,15 @@ export async function ask(url: string, path: string, token: string | null): Prom
   return { ok: false, status, error: problem.success ? problem.data : null };
 }
 
-async function answer(url: string, path: string, token: string | null) {
+async function answer(
+  url: string,
+  path: string,
+  token: string | null,
+): Promise<{ status: number; ok: boolean; body: unknown }> {
   const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
   try {
     const response = await fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    return { status: response.status, ok: response.ok, body: (await response.json()) as unknown };
+    return { status: response.status, ok: response.ok, body: await response.json() };
   } catch {
     throw unreachable(url);
   }

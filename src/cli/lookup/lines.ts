@@ -21,7 +21,6 @@ export function section(title: string, lines: readonly string[]): string[] {
 
 /** What a terminal would obey is shown instead: what is looked up may quote anybody. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
