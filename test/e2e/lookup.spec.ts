@@ -1,7 +1,8 @@
 import type { ErrorBody } from '@clarion/protocol';
 import type { FailureStory, RunRecord } from '../../src/admin';
 import { runLookup } from '../../src/cli/lookup/run-lookup';
-import { ComponentError, FailureReporter } from '../../src/errors';
+import { ComponentError } from '../../src/errors';
+import { RecordingFailureReporter } from '../../src/errors/recording-failure.reporter';
 import type { ChatClient } from '../support/chat-client';
 import { ClarionApp } from '../support/clarion-app';
 
@@ -124,13 +125,13 @@ describe('GET /admin/api/errors/<SUPPORT_CODE>', () => {
       `SELECT support_code FROM error_records WHERE reason = 'RUN_NOT_FOUND' AND user_id = 'cat'`,
     );
     expect((await story(record?.support_code ?? '')).told).toMatchObject({ by: 'answer', seen: null, events: [] });
-    const nobody = await app.get(FailureReporter).report(new Error('x'), { operation: 'test' });
+    const nobody = await app.get(RecordingFailureReporter).report(new Error('x'), { operation: 'test' });
     expect((await story(nobody.support_code)).told).toBeNull();
   });
 
   it('names the alerts that were open about its component when it happened', async () => {
     const failure = await app
-      .get(FailureReporter)
+      .get(RecordingFailureReporter)
       .report(ComponentError.agentSupervisor('AGENT_FAILED'), { operation: 'test', user_id: 'dan' });
     await app.query(
       `INSERT INTO alerts (id, rule, group_key, component, severity, status, summary, details, opened_at, last_seen_at, flaps)
@@ -191,7 +192,7 @@ describe('npm run lookup', () => {
 
   it('shows what a terminal would obey, instead of sending it there', async () => {
     const error = new Error('\u001b[2J gone');
-    const { support_code } = await app.get(FailureReporter).report(error, { operation: 'test' });
+    const { support_code } = await app.get(RecordingFailureReporter).report(error, { operation: 'test' });
     const text = await printed(support_code);
     expect(text).toContain('\\u001b[2J gone');
     expect(text).not.toContain('\u001b');
