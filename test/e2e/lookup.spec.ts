@@ -1,5 +1,8 @@
-import type { ErrorBody } from '@clarion/protocol';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ComponentReport, ErrorBody } from '@clarion/protocol';
 import type { FailureStory, RunRecord } from '../../src/admin';
+import { runDoctor } from '../../src/cli/doctor/run-doctor';
 import { runLookup } from '../../src/cli/lookup/run-lookup';
 import { ComponentError } from '../../src/errors';
 import { RecordingFailureReporter } from '../../src/errors/recording-failure.reporter';
@@ -213,5 +216,44 @@ describe('npm run lookup', () => {
     await expect(forbidden).rejects.toThrow('neither the scope admin nor support');
     const nowhere = runLookup(['X_AAAAAAAA', '--url', 'http://127.0.0.1:1', '--token', 'x'], print);
     await expect(nowhere).rejects.toThrow('Nothing answers at http://127.0.0.1:1');
+  });
+});
+
+describe('npm run doctor', () => {
+  it('prints every component, and exits by whether one has failed', async () => {
+    const lines: string[] = [];
+    const code = await runDoctor(['--url', app.url, '--token', tokens.admin], (line) => lines.push(line));
+    const { body } = await get<ComponentReport>('/health/components');
+    expect(code).toBe(body.failed_components.length === 0 ? 0 : 1);
+    for (const name of Object.keys(body.component_details))
+      expect(lines.join('\n')).toMatch(new RegExp(`^${name} +`, 'm'));
+  });
+
+  it('tells what to do about what has failed, and exits 1', async () => {
+    const failed = {
+      ...{ status: 'failed', error_code: 1005, reason: 'DATABASE_UNAVAILABLE', suggestion: 'check that it runs' },
+    };
+    const server = createServer((_request, response) => {
+      const report = {
+        summary: 'failed: database',
+        failed_components: ['database'],
+        component_details: { database: failed },
+      };
+      response.end(JSON.stringify(report));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const lines: string[] = [];
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      expect(await runDoctor(['--url', url, '--token', 'x'], (line) => lines.push(line))).toBe(1);
+      expect(lines.join('\n')).toMatch(/database +failed\n +check that it runs\n +1005 DATABASE_UNAVAILABLE/);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('says what to do when nothing answers', async () => {
+    const doctor = runDoctor(['--url', 'http://127.0.0.1:1'], () => undefined);
+    await expect(doctor).rejects.toThrow(/Nothing answers at http:\/\/127\.0\.0\.1:1[^]*Start it by `npm start`/);
   });
 });

@@ -28,7 +28,7 @@ describe('the catalogue', () => {
 
 describe('the texts for users', () => {
   it.each([undefined, null, '', 'en', 'en-GB', 'xx', 'xx-Latn-XX', '*', '__proto__', 'constructor'])(
-    'are English for %p while there is no other language',
+    'are English for %p, which has no language of its own',
     (locale) => {
       expect(userText('RATE_LIMITED', locale)).toEqual(EN.RATE_LIMITED);
     },
@@ -43,5 +43,18 @@ describe('the texts for users', () => {
     [{}, 'for some time'],
   ])('name what they know of an occurrence: %j', (details, words) => {
     expect(userText('AGENT_STALLED', 'en', details).user_friendly_message).toContain(words);
+  });
+
+  it.each(['de', 'de-AT', 'DE-ch'])('are German for %s', (locale) => {
+    expect(userText('RATE_LIMITED', locale).message).toBe('Das geht zu schnell');
+  });
+
+  it.each([
+    [{ timeout_ms: 1_500 }, '1,5 Sekunden'],
+    [{ timeout_ms: 60_000 }, '1 Minute'],
+    [{ timeout_ms: 7_200_000 }, '2 Stunden'],
+    [{}, 'einiger Zeit'],
+  ])('name in German what they know of an occurrence: %j', (details, words) => {
+    expect(userText('AGENT_STALLED', 'de', details).user_friendly_message).toContain(words);
   });
 });

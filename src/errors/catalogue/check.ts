@@ -16,7 +16,12 @@ export async function checkCatalogue(): Promise<string[]> {
       ...Object.keys(LANGUAGES).flatMap((language) => textProblems(reason, language)),
     ]),
   );
-  return [...orphans.map((page) => `${page}: has a page, but is no reason`), ...problems.flat()];
+  const strangers = Object.entries(LANGUAGES).flatMap(([language, texts]) =>
+    Object.keys(texts)
+      .filter((name) => !isReason(name))
+      .map((name) => `${name}: has texts (${language}), but is no reason`),
+  );
+  return [...orphans.map((page) => `${page}: has a page, but is no reason`), ...strangers, ...problems.flat()];
 }
 
 /** The line that begins each page, so that none drifts from the catalogue. */
@@ -36,6 +41,7 @@ function pageProblems(reason: Reason, page: string): string[] {
 }
 
 function textProblems(reason: Reason, language: string): string[] {
+  if (!Object.hasOwn(LANGUAGES[language] ?? {}, reason)) return [`${reason}: has no texts (${language})`];
   return Object.entries<string>({ ...userText(reason, language) })
     .filter(([, text]) => text.trim() === '' || PLACEHOLDER.test(text))
     .map(([field, text]) => `${reason}: its ${field} (${language}) is empty or a placeholder: "${text}"`);

@@ -1,9 +1,10 @@
 import type { Reason } from '../index';
+import { DE } from './de';
 import { EN } from './en';
-import type { TextDetails, UserText, UserTexts, UserTextSource } from './user-text';
+import type { TextDetails, TranslatedTexts, UserText, UserTextSource } from './user-text';
 
-/** Texts by primary language tag. To add one: write `de.ts` beside `en.ts` and name it here. */
-export const LANGUAGES: Readonly<Record<string, UserTexts>> = { en: EN };
+/** Texts by primary language tag. To add one: write it as `de.ts`, and name it here. */
+export const LANGUAGES: Readonly<Record<string, TranslatedTexts>> = { de: DE, en: EN };
 
 /**
  * The user's texts for a reason.
@@ -21,7 +22,7 @@ export function userText(reason: Reason, locale?: string | null, details: TextDe
 }
 
 function sourceOf(reason: Reason, locale?: string | null): UserTextSource {
-  return (byLocale(LANGUAGES, locale) ?? EN)[reason];
+  return byLocale(LANGUAGES, locale)?.[reason] ?? EN[reason];
 }
 
 /**

@@ -16,5 +16,8 @@ export type TextDetails = Readonly<Record<string, unknown>>;
 /** A user's text, or what it says of one occurrence. */
 export type UserTextSource = { readonly [K in keyof UserText]: string | ((details: TextDetails) => string) };
 
-/** All texts of one language: a missing reason does not compile. */
+/** All texts in English: a missing reason does not compile. */
 export type UserTexts = Readonly<Record<Reason, UserTextSource>>;
+
+/** The texts of another language. What it lacks is English at run time, and named by `npm run check:errors`. */
+export type TranslatedTexts = Readonly<Record<string, UserTextSource>>;
