@@ -75,6 +75,27 @@ export const AGENTS: TranslatedTexts = {
     user_friendly_message: 'Die Antwort wurde unterbrochen, und der Assistent fand nicht an dieselbe Stelle zurück.',
     action_required: 'Noch einmal um die Antwort bitten',
   },
+  SUB_AGENT_UNKNOWN: {
+    message: 'Der Assistent ist nicht richtig eingerichtet',
+    user_friendly_message: 'Der Assistent wollte einen anderen Assistenten fragen, den es nicht gibt.',
+    action_required: 'Einen anderen Assistenten wählen und dem Support den Code unten nennen',
+  },
+  SUB_AGENTS_TOO_DEEP: {
+    message: 'Der Assistent hat sich in der Aufgabe verlaufen',
+    user_friendly_message: 'Assistenten haben die Frage zu oft aneinander weitergegeben, deshalb haben wir angehalten.',
+    action_required: 'Um etwas Kleineres bitten oder anders fragen',
+  },
+  SUB_AGENTS_TOO_MANY: {
+    message: 'Die Aufgabe wurde in zu viele Teile geteilt',
+    user_friendly_message: 'Der Assistent hat die Aufgabe in mehr Teile geteilt, als eine Antwort haben darf.',
+    action_required: 'Um etwas Kleineres bitten',
+  },
+  SUB_AGENT_FAILED: {
+    message: 'Ein Teil der Antwort ist gescheitert',
+    user_friendly_message:
+      'Einer der Assistenten, die an der Antwort arbeiten, ist gescheitert. Sie geht ohne ihn weiter.',
+    action_required: 'Nichts zu tun; wenn in der Antwort etwas fehlt, noch einmal danach fragen',
+  },
   NO_WORKERS: {
     message: 'Antworten verzögern sich',
     user_friendly_message: 'Die Nachrichten sind gespeichert, aber gerade ist niemand da, der sie beantwortet.',
