@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 export class RunStop extends Error {
   override readonly name = 'RunStop';
 
-  constructor(readonly kind: 'ended_elsewhere' | 'lease_lost' | 'shutdown') {
+  constructor(readonly kind: 'ended_elsewhere' | 'lease_lost' | 'shutdown' | 'asked') {
     super(kind);
   }
 }

@@ -1,8 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { z } from 'zod';
 import { ComponentError } from '../errors';
-import type { AgentContext, AgentOutput, ToolCompleted, ToolOptions } from './agent';
+import type { AgentContext, AgentOutput, Question, ToolCompleted, ToolOptions } from './agent';
 import { AgentCalls, type Place } from './agent-calls';
 import { inParallel } from './in-parallel';
+import { ask, type QuestionServices } from './questions';
 import { boundedObject, boundedText } from './safe-text';
 import { StepJournal, storable } from './step-journal';
 import { doStep, isTimeout, type StepServices, within } from './steps';
@@ -20,7 +22,8 @@ export type AgentContextSource = Pick<
 >;
 
 /** What an attempt under way adds; without it, as in tests of agents, no limit applies and nothing is remembered. */
-export interface AttemptServices extends StepServices {
+export interface AttemptServices extends Omit<StepServices, 'clocks'>, Omit<QuestionServices, 'clocks'> {
+  readonly clocks?: StepServices['clocks'] & QuestionServices['clocks'];
   /** Parts of the answer that are finished are not written again. */
   readonly continues?: boolean;
   /** The agents that may be called. */
@@ -53,13 +56,14 @@ export function createAgentContext(source: AgentContextSource, services: Partial
     run: (agent, message, options) => calls.run(agent, message, options),
     // As many results as calls, which an array cannot say.
     all: (all, options) => inParallel(all, options?.limit) as AsyncGenerator<AgentOutput, never, void>,
+    ask: (question) => askUser(attempt, question),
   };
 }
 
 type Attempt = AttemptServices & { readonly signal: AbortSignal };
 
 /** The key of a step in the run, by its name in the agent. */
-function keyIn({ place }: Attempt, kind: 'step' | 'stream' | 'tool', name: string): string {
+function keyIn({ place }: Attempt, kind: 'step' | 'stream' | 'tool' | 'ask', name: string): string {
   if (name.length === 0 || name.length > MAX_KEY) throw new RangeError(`a step's key has 1 to ${MAX_KEY} characters`);
   return `${place?.scope ?? ''}${kind}:${name}`;
 }
@@ -110,6 +114,13 @@ async function* callTool<R>(attempt: Attempt, call: ToolCall<R>): AsyncGenerator
   }
   yield completed({ ok: true, summary, mark: { key, state: 'completed', result: outcome.result } });
   return outcome.value as R;
+}
+
+async function askUser<S extends z.ZodType>(attempt: Attempt, question: Question<S>): Promise<z.output<S>> {
+  attempt.signal.throwIfAborted();
+  const { place } = attempt;
+  const named = question.id === undefined ? `${place?.scope ?? ''}ask` : keyIn(attempt, 'ask', question.id);
+  return (await ask(attempt, question, { named, path: place?.path ?? null })) as z.output<S>;
 }
 
 async function* writePart<R>(

@@ -1,5 +1,6 @@
 import type { Usage } from '@clarion/protocol';
 import { applyDecorators, Injectable, SetMetadata } from '@nestjs/common';
+import type { z } from 'zod';
 import type { ComponentError } from '../errors';
 import type { StepMark } from './run-steps.store';
 
@@ -99,6 +100,12 @@ export interface AgentContext {
     calls: T,
     options?: { limit?: number },
   ): AsyncGenerator<AgentOutput, { -readonly [K in keyof T]: AgentResult }, void>;
+  /**
+   * Asks the user, and gives what they answered. The run waits without a worker meanwhile: the attempt ends here, and after the answer the agent is
+   * run anew up to here. What it says until then is dropped; what it does is done once where it is a step. Not within a tool or a step.
+   * @throws ComponentError INPUT_EXPIRED when nobody has answered in time; AGENT_OUTPUT_INVALID
+   */
+  ask<S extends z.ZodType = z.ZodString>(question: Question<S>): Promise<z.output<S>>;
 }
 
 /** A call of an agent: it begins when it is iterated, and `return` stops it. */
@@ -121,6 +128,18 @@ export interface CallOptions {
   onFailure?: 'fail' | 'continue' | { readonly agent: string } | { readonly text: string };
   /** Longest time of the agent in milliseconds; default: its own `timeoutMs`. The clocks of the run go on in any case. */
   timeoutMs?: number;
+}
+
+/** A question to the user. */
+export interface Question<S extends z.ZodType = z.ZodType> {
+  /** At most 4,096 characters. */
+  prompt: string;
+  /** What is asked for, as far as JSON Schema can say it; default: text. */
+  schema?: S;
+  /** How long it is open, in milliseconds; default: `RUN_INPUT_TIMEOUT_MS`. */
+  expires_in?: number;
+  /** Names the question within the run; default: its words, and how often it was asked in them. */
+  id?: string;
 }
 
 /** How a step is done. */

@@ -22,7 +22,9 @@ import { RunEnding } from './run-ending.service';
 import { RunExecutor } from './run-executor.service';
 import { RunFailures } from './run-failures.service';
 import { RunFollowers } from './run-followers.service';
+import { RunInputs } from './run-inputs.store';
 import { RunLeases } from './run-leases.service';
+import { RunQuestions } from './run-questions.service';
 import { RunRetry } from './run-retry.service';
 import { RunStops } from './run-stops.service';
 import { RunSteps } from './run-steps.store';
@@ -34,6 +36,7 @@ import { ThreadDeletion } from './thread-deletion.service';
 import { ThreadStore } from './thread.store';
 import { Threads } from './threads.service';
 import { UserErasure } from './user-erasure.service';
+import { WaitBounds } from './wait-bounds.service';
 import { Workers } from './workers.service';
 
 /** The execution engine: accepts messages, advances their runs, and lets none be lost. */
@@ -62,7 +65,9 @@ import { Workers } from './workers.service';
     RunExecutor,
     RunFailures,
     RunFollowers,
+    RunInputs,
     RunLeases,
+    RunQuestions,
     RunRetry,
     RunSteps,
     RunStops,
@@ -74,6 +79,7 @@ import { Workers } from './workers.service';
     ThreadStore,
     Threads,
     UserErasure,
+    WaitBounds,
     Workers,
   ],
   exports: [
@@ -83,6 +89,7 @@ import { Workers } from './workers.service';
     ProviderCircuits,
     RunEnding,
     RunExecutor,
+    RunQuestions,
     RunRetry,
     RunStore,
     Supervisor,

@@ -1,13 +1,15 @@
 import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
 import type { NewEvent } from '../mailbox';
 import { Database } from '../persistence';
-import type { ActiveRun } from './active-runs';
+import { type ActiveRun, RunStop } from './active-runs';
 import type { RegisteredAgent } from './agent-registry';
 import { AttemptText } from './attempt-text';
 import { Checkpoints } from './checkpoints.service';
-import type { Run } from './run';
-import { RunSteps, type StepMark } from './run-steps.store';
+import { type AskedQuestion, isQuestion } from './questions';
+import { isFirstLease, type Run } from './run';
+import { RunSteps, type StepMark, type StoredStep } from './run-steps.store';
 import type { RunWriter } from './run-writer';
 import { StepJournal } from './step-journal';
 import { untilDatabaseTakes } from './until';
@@ -19,6 +21,10 @@ export interface AttemptRecord {
   readonly repeating: boolean;
   /** Makes events durable, and what they tell of steps with them. */
   write(events: readonly NewEvent[], marks: readonly StepMark[]): Promise<void>;
+  /** Asks the user once all that was said is stored, and interrupts the attempt: rejects with RunStop. */
+  ask(question: AskedQuestion): Promise<never>;
+  /** Rejects as `ask` does; null before it is called. What comes beside a question is not taken. */
+  readonly asking: Promise<never> | null;
   /** @throws ComponentError AGENT_REPLAY_DIVERGED when the agent ends without having come to where it was */
   finish(): void;
 }
@@ -31,11 +37,12 @@ export class AttemptSteps {
     private readonly steps: RunSteps,
     private readonly texts: AttemptText,
     private readonly checkpoints: Checkpoints,
+    private readonly config: AppConfig,
   ) {}
 
   async open(run: Run, agent: RegisteredAgent, active: ActiveRun, writer: RunWriter): Promise<AttemptRecord> {
     const { signal } = active.controller;
-    const first = run.attempt === 1;
+    const first = isFirstLease(run);
     const stored = first ? [] : await untilDatabaseTakes(signal, () => this.steps.load(run));
     active.text = first ? '' : await untilDatabaseTakes(signal, () => this.texts.of(this.database, run));
     active.attempt = run.attempt;
@@ -46,18 +53,40 @@ export class AttemptSteps {
       if (agent.continues && marks.length > 0) await this.checkpoints.settle(run.id, signal);
       await writer.append(events, signal, { marks, text_length });
     };
-    const journal = new StepJournal(stored, (marks) => write([], marks));
+    const interruptedAt = stored.filter((step) => isQuestion(step.key) && step.attempt === run.attempt).map(keyOf);
+    const journal = new StepJournal(stored, (marks) => write([], marks), interruptedAt);
+    const continued = kept > 0 || interruptedAt.length > 0;
+    let asking: Promise<never> | null = null;
     return {
       journal,
       write,
+      ask: (question) => (asking ??= this.ask(run, active, writer, question)),
+      get asking() {
+        return asking;
+      },
       get repeating() {
-        return kept > 0 && journal.behind;
+        return continued && journal.behind;
       },
       finish: () => {
-        if (kept > 0 && journal.behind) throw diverged(agent);
+        if (continued && journal.behind) throw diverged(agent);
       },
     };
   }
+
+  private async ask(run: Run, active: ActiveRun, writer: RunWriter, question: AskedQuestion): Promise<never> {
+    const { controller } = active;
+    // The attempt goes on from its text: a client that has seen some of it sees the rest.
+    await this.checkpoints.settle(run.id, controller.signal);
+    const expiresInMs = question.expiresInMs ?? this.config.agents.inputTimeoutMs;
+    await writer.ask({ ...question, expiresInMs }, active);
+    const stop = new RunStop('asked');
+    controller.abort(stop);
+    throw stop;
+  }
+}
+
+function keyOf({ key }: StoredStep): string {
+  return key;
 }
 
 function diverged({ name }: RegisteredAgent): ComponentError {

@@ -3,6 +3,7 @@ export { HealthSummary, SupportCodeLookup, type SupportCodeStory } from './built
 export { MessageIntake } from './message-intake.service';
 export { RunEnding } from './run-ending.service';
 export { RunExecutor } from './run-executor.service';
+export { RunQuestions } from './run-questions.service';
 export { RunQueue, type RunWakeUp } from './run-queue';
 export { RunRetry } from './run-retry.service';
 export { RunStore } from './run.store';

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../persistence';
 import { ActiveRuns } from './active-runs';
 import { Dispatcher } from './dispatcher.service';
-import { RunFailures } from './run-failures.service';
 import { allOf } from './all-of';
 import { RunQueue } from './run-queue';
 import { IDLE, IS_HEAD, may, moves, RUNNABLE } from './run-states';
+import { WaitBounds } from './wait-bounds.service';
 import { workerIsDead, Workers } from './workers.service';
 
 /** A job that has not come to anything after this time is looked for in the queue. */
@@ -38,7 +38,7 @@ export class Reconciler {
     private readonly workers: Workers,
     private readonly active: ActiveRuns,
     private readonly dispatcher: Dispatcher,
-    private readonly failures: RunFailures,
+    private readonly bounds: WaitBounds,
   ) {}
 
   /** A step that fails stops no other. @throws what the first of them threw */
@@ -47,9 +47,7 @@ export class Reconciler {
     const steps: Step[] = [
       () => this.orphanDead(),
       () => this.compareWithMemory(),
-      () => this.failures.failExhausted(BATCH),
-      () => this.failures.failExpired(BATCH),
-      () => this.failures.tellDelayed(BATCH),
+      () => this.bounds.enforce(BATCH),
       () => this.releaseLost(),
       () => this.wakeUndispatched(),
     ];

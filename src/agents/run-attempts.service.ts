@@ -38,7 +38,7 @@ export class RunAttempts {
     private readonly reporter: FailureReporter,
   ) {}
 
-  /** Resolves when the run has ended, waits for its next attempt, was handed over, or is somebody else's. */
+  /** Resolves when the run has ended, waits for its next attempt or its user, was handed over, or is somebody else's. */
   async advance(run: Run, active: ActiveRun, writer: RunWriter): Promise<void> {
     const { signal } = active.controller;
     const [outcome] = await Promise.allSettled([this.complete(run, active, writer)]);
@@ -64,6 +64,7 @@ export class RunAttempts {
     try {
       for (;;) {
         const next = await clocks.untilOutput(() => untilAborted(signal, () => stream.next()));
+        if (record.asking !== null) await record.asking;
         finished = next.done === true;
         if (next.done) break;
         await output.accept(next.value);
@@ -85,9 +86,15 @@ export class RunAttempts {
     const source = { message, run_id, thread_id, user_id, attempt, signal, history };
     const { journal } = record;
     const subAgents = new SubAgents(run, this.registry, this.reporter);
+    const ask: AttemptRecord['ask'] = (question) => {
+      // The user has all the time that the question gives.
+      clocks.stop();
+      return record.ask(question);
+    };
     return createAgentContext(source, {
       clocks,
       journal,
+      ask,
       continues: agent.continues,
       toolTimeoutMs: limits.toolMs,
       subAgents,

@@ -61,6 +61,11 @@ export class RunClocks {
     }
   }
 
+  /** A tool or a step is under way. */
+  get busy(): boolean {
+    return this.running > 0;
+  }
+
   stop(): void {
     this.awaiting = false;
     clearTimeout(this.total);

@@ -41,22 +41,22 @@ export class RunEnding {
     const events: NewEvent[] = [];
     for (const run of runs) {
       const content = await this.texts.newest(tx, run);
-      events.push(await this.end(tx, run, { status: 'cancelled', by, content }));
+      events.push(...(await this.end(tx, run, { status: 'cancelled', by, content })));
     }
     return events;
   }
 
-  /** Fails a locked run that nobody advances; the caller appends the event that this gives. */
-  async fail(tx: Transaction, run: Run, error: ErrorBody): Promise<NewEvent> {
+  /** Fails a locked run that nobody advances; the caller appends the events that this gives. */
+  async fail(tx: Transaction, run: Run, error: ErrorBody): Promise<NewEvent[]> {
     return this.end(tx, run, { status: 'failed', content: await this.texts.newest(tx, run), error });
   }
 
-  /** Ends a locked run and gives its terminal event, which the caller appends in the same transaction. */
-  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent> {
-    const event = await this.runs.end(tx, run, outcome);
+  /** Ends a locked run and gives its last events, which the caller appends in the same transaction. */
+  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent[]> {
+    const events = await this.runs.end(tx, run, outcome);
     tx.afterCommit(() => this.stops.tell(run));
     tx.afterCommit(() => this.followers.ended(run));
-    return event;
+    return events;
   }
 
   wakeAfterCommit(tx: Transaction, userId: string): void {

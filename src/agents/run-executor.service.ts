@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type ActiveRun, ActiveRuns } from './active-runs';
 import { Checkpoints } from './checkpoints.service';
 import { RetryPolicy } from './retry-policy.service';
+import { isFirstLease } from './run';
 import { RunAttempts } from './run-attempts.service';
 import { RunLeases } from './run-leases.service';
 import { RunWriters } from './run-writers.service';
@@ -36,7 +37,7 @@ export class RunExecutor {
   private async advance(active: ActiveRun): Promise<void> {
     const run = await this.leases.take(active.id);
     if (run === null) return;
-    if (run.attempt === 1) this.policy.runBegan();
+    if (isFirstLease(run)) this.policy.runBegan();
     active.fence = run.fence;
     await this.attempts.advance(run, active, this.writers.of(run));
   }

@@ -111,7 +111,7 @@ export class RunFailures {
     await this.database.transaction(async (tx) => {
       const run = await this.runs.lock(tx, run_id, user_id);
       if (run === null || hasEnded(run) || !stillDoomed(run)) return;
-      await this.mailbox.append(tx, user_id, [await this.ending.fail(tx, run, failure.error)]);
+      await this.mailbox.append(tx, user_id, await this.ending.fail(tx, run, failure.error));
     });
   }
 }

@@ -2,7 +2,7 @@ import { RUN_STATUSES, TERMINAL_STATUSES, type RunStatus } from '@clarion/protoc
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
 import { ComponentError, FailureReporter } from '../errors';
-import { RunEnding } from '.';
+import { RunEnding, RunQuestions } from '.';
 import { AgentRegistry } from './agent-registry';
 import { Reconciler } from './reconciler.service';
 import { RUN_COLUMNS, type Run } from './run';
@@ -13,6 +13,7 @@ import { RunWriters } from './run-writers.service';
 import { Workers } from './workers.service';
 
 const NOBODY = '01940000-0000-7000-8000-000000000001';
+const QUESTION = { key: 'ask:1', prompt: 'Well?', schema: {}, expiresInMs: 60_000, path: null };
 const live = new AbortController().signal;
 
 /** SQL: what else a run has to be for the transition, whatever its status: only the status may forbid it. */
@@ -20,6 +21,8 @@ const READY: Record<Transition, string> = {
   start: `attempt = 0`,
   claim: `attempt = 1, worker_id = NULL`,
   recover: `attempt = 1, worker_id = NULL`,
+  ask: `attempt = 1`,
+  resolve: `attempt = 1`,
   resume: `attempt = 1, next_attempt_at = now()`,
   retry: `attempt = 1`,
   fall_back: `attempt = 1`,
@@ -75,6 +78,13 @@ describe('the states of a run', () => {
   const now = async ({ id }: Run) =>
     (await engine.database.query<Run>(`SELECT ${RUN_COLUMNS} FROM runs WHERE id = $1`, [id]))[0]!;
 
+  /** An open question, whose id is the run's. */
+  const ask = ({ id }: Run) =>
+    engine.database.query(
+      `INSERT INTO run_inputs (id, run_id, key, text_length, prompt, schema, expires_at) VALUES ($1, $1, 'ask:1', 0, '', '{}', now() + interval '1 day')`,
+      [id],
+    );
+
   const goOn = async (run: Run, kind: 'retry' | 'fall_back') => {
     const failure = await engine.app
       .get(FailureReporter)
@@ -88,6 +98,12 @@ describe('the states of a run', () => {
     start: ({ id }) => engine.app.get(RunLeases).take(id),
     claim: ({ id }) => engine.app.get(RunLeases).take(id),
     recover: ({ id }) => engine.app.get(RunLeases).take(id),
+    ask: (run) => engine.app.get(RunWriters).of(run).ask(QUESTION, { text: '', firstOutputMs: null, shutdown: live }),
+    resolve: async (run) => {
+      await ask(run);
+      const submission = { run_id: run.id, input_id: run.id, value: 'yes' };
+      await engine.app.get(RunQuestions).submit(run.user_id, submission);
+    },
     resume: ({ id }) => engine.app.get(RunLeases).take(id),
     retry: (run) => goOn(run, 'retry'),
     fall_back: (run) => goOn(run, 'fall_back'),

@@ -13,14 +13,18 @@ const ACTIVE: readonly RunStatus[] = ['queued', 'running', 'waiting'];
 
 /**
  * Every way in which a run changes, in one transaction each. A run is `queued` until it begins and after its process handed it over, `running`
- * under a lease or after the loss of one, `waiting` until its next attempt is due. A run that has ended never changes.
+ * under a lease or after the loss of one, `waiting` until its next attempt is due or its user has answered a question. A run that has ended never changes.
  */
 export const TRANSITIONS = {
   start: { from: ['queued'], to: 'running', event: 'agent_started', begins: true },
   /** Takes the lease of a run that was begun and has no worker; `recover` follows, once its failure is on record. */
   claim: { from: ['queued', 'running'], to: 'running', event: null },
   recover: { from: ['running'], to: 'running', event: 'agent_recovering', begins: true },
-  /** The attempt that `retry` or `fall_back` has begun. */
+  /** Its agent asks the user: the attempt is interrupted until the question is closed. */
+  ask: { from: ['running'], to: 'waiting', event: 'input_required' },
+  /** The question is answered, or its time is over: `resume` is due. */
+  resolve: { from: ['waiting'], to: 'waiting', event: 'input_resolved' },
+  /** The attempt that `retry` or `fall_back` has begun, or that a question has interrupted. */
   resume: { from: ['waiting'], to: 'running', event: null },
   retry: { from: ['running'], to: 'waiting', event: 'agent_retrying', begins: true },
   fall_back: { from: ['running'], to: 'waiting', event: 'agent_fallback', begins: true },

@@ -18,6 +18,8 @@ export interface StoredStep {
   readonly key: string;
   readonly state: 'started' | 'completed';
   readonly result: string | null;
+  /** The attempt that has begun it last. */
+  readonly attempt: number;
 }
 
 const WRITE = `
@@ -49,7 +51,7 @@ export class RunSteps {
   async load(run: Run): Promise<StoredStep[]> {
     const prefix = stored(run, '');
     const rows = await this.database.query<StoredStep>(
-      'SELECT key, state, result FROM run_steps WHERE run_id = $1 AND starts_with(key, $2)',
+      'SELECT key, state, result, attempt FROM run_steps WHERE run_id = $1 AND starts_with(key, $2)',
       [run.id, prefix],
     );
     return rows.map((row) => ({ ...row, key: row.key.slice(prefix.length) }));

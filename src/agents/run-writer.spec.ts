@@ -10,6 +10,7 @@ import { RunStop } from './active-runs';
 import { RunLeases } from './run-leases.service';
 import type { Run } from './run';
 import { NextAttempts } from './next-attempts.service';
+import { RunQuestions } from './run-questions.service';
 import { RunSteps } from './run-steps.store';
 import { RunWriter, type WriterStores } from './run-writer';
 
@@ -44,6 +45,7 @@ describe('the writer of a run', () => {
     ending: engine.app.get(RunEnding),
     next: engine.app.get(NextAttempts),
     steps: engine.app.get(RunSteps),
+    questions: engine.app.get(RunQuestions),
   });
 
   /** A database in which the outcomes of the given commits are unknown: they happen (`lost`) or not (`failed`). */
@@ -97,6 +99,17 @@ describe('the writer of a run', () => {
       await writerOver(...faults).end(completed, live);
       expect(await ends()).toMatchObject([{ type: 'agent_completed', data: { content: 'done' } }]);
       expect(told.at(-1)).toMatchObject({ type: 'agent_completed' });
+    },
+  );
+
+  it.each([[['lost']], [['failed', 'lost']], [['lost', 'failed', 'lost']]] as const)(
+    'asks the user once though commits were %j, and tells of it',
+    async (faults) => {
+      const question = { key: 'ask:1', prompt: 'Well?', schema: {}, expiresInMs: 60_000, path: null };
+      await writerOver(...faults).ask(question, { text: '', firstOutputMs: null, shutdown: live });
+      const asked = (await engine.events('ann')).filter(({ type }) => type === 'input_required');
+      expect(asked).toMatchObject([{ data: { prompt: 'Well?' } }]);
+      expect(told.at(-1)).toMatchObject({ type: 'input_required' });
     },
   );
 

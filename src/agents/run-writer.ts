@@ -4,6 +4,8 @@ import { RunStop } from './active-runs';
 import type { NextAttempt, NextAttempts } from './next-attempts.service';
 import { hasEnded, type Run, type RunOutcome } from './run';
 import type { RunEnding } from './run-ending.service';
+import type { AskedQuestion } from './questions';
+import type { AskingRun, RunQuestions } from './run-questions.service';
 import type { RunSteps, StepMarks } from './run-steps.store';
 import { untilDatabaseTakes } from './until';
 
@@ -14,6 +16,7 @@ export interface WriterStores {
   readonly ending: RunEnding;
   readonly next: NextAttempts;
   readonly steps: RunSteps;
+  readonly questions: RunQuestions;
 }
 
 type Position = Pick<Run, 'status' | 'fence' | 'attempt' | 'final_content'>;
@@ -67,14 +70,23 @@ export class RunWriter {
   /** Begins the run's next attempt, and lets go of it. Waits as `end` does. @throws RunStop */
   goOn(next: NextAttempt, shutdown: AbortSignal): Promise<void> {
     const isDone = (row: Position): boolean => row.status === 'waiting' && row.attempt === this.run.attempt + 1;
-    return this.leave(shutdown, isDone, (tx) => this.stores.next.begin(tx, this.run, next));
+    return this.leave(shutdown, isDone, async (tx) => [await this.stores.next.begin(tx, this.run, next)]);
+  }
+
+  /** Asks the user, after what was appended before, and lets go of the run. Waits as `end` does. @throws RunStop */
+  ask(question: AskedQuestion, active: AskingRun): Promise<void> {
+    const isDone = (row: Position): boolean => row.status === 'waiting' && row.attempt === this.run.attempt;
+    const open = async (tx: Transaction): Promise<NewEvent[]> => [
+      await this.stores.questions.open(tx, this.run, question, active),
+    ];
+    return this.last.then(() => this.leave(active.shutdown, isDone, open));
   }
 
   /** The last write of an attempt; `isDone` recognises that an earlier try of it has committed after all. */
   private leave(
     shutdown: AbortSignal,
     isDone: (row: Position) => boolean,
-    change: (tx: Transaction) => Promise<NewEvent>,
+    change: (tx: Transaction) => Promise<NewEvent[]>,
   ): Promise<void> {
     return this.write(shutdown, async (tx) => {
       const [row] = await tx.query<Position>(
@@ -84,7 +96,7 @@ export class RunWriter {
       if (row?.fence !== this.run.fence) throw new RunStop('lease_lost');
       if (isDone(row)) return false;
       if (row.status !== 'running') throw new RunStop('lease_lost');
-      await this.stores.mailbox.append(tx, this.run.user_id, [await change(tx)]);
+      await this.stores.mailbox.append(tx, this.run.user_id, await change(tx));
       return true;
     });
   }

@@ -4,6 +4,7 @@ import { Database } from '../persistence';
 import { NextAttempts } from './next-attempts.service';
 import type { Run } from './run';
 import { RunEnding } from './run-ending.service';
+import { RunQuestions } from './run-questions.service';
 import { RunSteps } from './run-steps.store';
 import { RunWriter } from './run-writer';
 
@@ -16,10 +17,11 @@ export class RunWriters {
     private readonly ending: RunEnding,
     private readonly next: NextAttempts,
     private readonly steps: RunSteps,
+    private readonly questions: RunQuestions,
   ) {}
 
   of(run: Run): RunWriter {
-    const { database, mailbox, ending, next, steps } = this;
-    return new RunWriter(run, { database, mailbox, ending, next, steps });
+    const { database, mailbox, ending, next, steps, questions } = this;
+    return new RunWriter(run, { database, mailbox, ending, next, steps, questions });
   }
 }

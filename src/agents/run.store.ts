@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { RunView } from '@clarion/protocol';
+import type { PendingInput, RunView } from '@clarion/protocol';
 import { v7 as uuidv7 } from 'uuid';
 import type { NewEvent } from '../mailbox';
 import { Database, type Sql, type Transaction } from '../persistence';
@@ -7,6 +7,7 @@ import type { HistoryMessage } from './agent';
 import { ActiveRuns } from './active-runs';
 import { ENDINGS, may, moves } from './run-states';
 import { leaseEnds } from './lease-history';
+import { PENDING_INPUT, RunInputs } from './run-inputs.store';
 import { hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
 
 const EARLIER_ACTIVE = `SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal`;
@@ -22,8 +23,8 @@ WHERE m.thread_id = $1
   AND began.ordinal < (SELECT o.ordinal FROM messages own JOIN runs o ON o.id = own.run_id WHERE own.id = $2)
 ORDER BY began.ordinal DESC, m.role = 'user' LIMIT $3`;
 
-/** A run with the number of those before it, and what is checkpointed of its answer. */
-type ViewRow = Run & { position: number; written: string | null };
+/** A run with the number of those before it, its open question, and what is checkpointed of its answer. */
+type ViewRow = Run & { position: number; pending: PendingInput | null; written: string | null };
 
 /** Reads runs, and ends them. */
 @Injectable()
@@ -31,6 +32,7 @@ export class RunStore {
   constructor(
     private readonly database: Database,
     private readonly active: ActiveRuns,
+    private readonly inputs: RunInputs,
   ) {}
 
   /** The user's run under a row lock, or null: somebody else's counts as missing. */
@@ -80,10 +82,10 @@ export class RunStore {
   }
 
   /**
-   * Ends a run whose row the transaction has locked and found active. The caller appends `terminalEvent` in the same transaction, so
-   * that the run has exactly one.
+   * Ends a run whose row the transaction has locked and found active. The caller appends the events in the same transaction, so
+   * that the run has exactly one end.
    */
-  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent> {
+  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent[]> {
     const error = outcome.status === 'failed' ? JSON.stringify(outcome.error) : null;
     const usage = outcome.status === 'completed' && outcome.usage ? JSON.stringify(outcome.usage) : null;
     const [ended] = await tx.query<{ duration_ms: number }>(
@@ -96,7 +98,7 @@ export class RunStore {
     if (ended === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
     await tx.query('DELETE FROM run_text WHERE run_id = $1', [run.id]);
     const messageId = outcome.status === 'completed' ? await this.insertAnswer(tx, run, outcome.content) : null;
-    return terminalEvent(run, outcome, messageId, ended.duration_ms);
+    return [...(await this.inputs.cancelOpen(tx, run)), terminalEvent(run, outcome, messageId, ended.duration_ms)];
   }
 
   private async insertAnswer(tx: Transaction, run: Run, content: string): Promise<string> {
@@ -115,7 +117,7 @@ export class RunStore {
   private viewRows(sql: Sql, where: string, values: unknown[]): Promise<ViewRow[]> {
     return sql.query<ViewRow>(
       `SELECT ${RUN_COLUMNS},
-         (SELECT count(*)::int FROM (${EARLIER_ACTIVE}) AS earlier) AS position,
+         (SELECT count(*)::int FROM (${EARLIER_ACTIVE}) AS earlier) AS position, ${PENDING_INPUT} AS pending,
          (SELECT string_agg(text, '' ORDER BY index) FROM run_text t WHERE t.run_id = r.id AND t.attempt = r.attempt) AS written
        FROM runs r WHERE ${where} ORDER BY ordinal`,
       values,
@@ -124,8 +126,8 @@ export class RunStore {
 
   /** With the text in this process's memory, where the run is advanced here: it is newer than the checkpoint. */
   private viewOf(row: ViewRow): RunView {
-    if (hasEnded(row)) return runView(row, row.final_content ?? '', 0);
-    return runView(row, this.active.text(row) ?? row.written ?? '', row.position);
+    if (hasEnded(row)) return runView(row, row.final_content ?? '', 0, null);
+    return runView(row, this.active.text(row) ?? row.written ?? '', row.position, row.pending);
   }
 }
 

@@ -1,4 +1,11 @@
-import { TERMINAL_STATUSES, type ErrorBody, type RunStatus, type RunView, type Usage } from '@clarion/protocol';
+import {
+  TERMINAL_STATUSES,
+  type ErrorBody,
+  type PendingInput,
+  type RunStatus,
+  type RunView,
+  type Usage,
+} from '@clarion/protocol';
 
 /** Why an attempt of a run was not its last one. */
 export interface AttemptFailure {
@@ -40,12 +47,17 @@ export type RunOutcome =
   | { readonly status: 'failed'; readonly content: string; readonly error: ErrorBody }
   | { readonly status: 'cancelled'; readonly content: string; readonly by: string };
 
+/** Nobody has advanced the run before: there is nothing of it but its message. */
+export function isFirstLease({ fence }: Pick<Run, 'fence'>): boolean {
+  return fence === 1;
+}
+
 export function hasEnded(run: Pick<Run, 'status'>): boolean {
   return TERMINAL_STATUSES.has(run.status);
 }
 
 /** The run as clients see it. `text` is what has been written of the answer, `position` the number of runs before it. */
-export function runView(run: Run, text: string, position: number): RunView {
+export function runView(run: Run, text: string, position: number, pending: PendingInput | null): RunView {
   return {
     run_id: run.id,
     thread_id: run.thread_id,
@@ -56,7 +68,7 @@ export function runView(run: Run, text: string, position: number): RunView {
     index: text.length,
     text,
     position,
-    pending_input: null,
+    pending_input: pending && { ...pending, expires_at: new Date(pending.expires_at).toISOString() },
     error: run.error,
     created_at: run.created_at.toISOString(),
     started_at: run.started_at?.toISOString() ?? null,

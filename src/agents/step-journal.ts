@@ -15,7 +15,7 @@ type WriteMarks = (marks: readonly StepMark[]) => Promise<void>;
 
 /** The steps of one attempt: which earlier attempts have done, and what becomes of those of this one. */
 export class StepJournal {
-  private readonly known: Map<string, StoredStep>;
+  private readonly known: Map<string, Omit<StoredStep, 'attempt'>>;
   /** Completed steps that this attempt has not asked for yet. */
   private readonly ahead: Set<string>;
   private readonly counts = new Map<string, number>();
@@ -23,9 +23,12 @@ export class StepJournal {
   constructor(
     stored: readonly StoredStep[],
     private readonly writeMarks: WriteMarks,
+    /** Where an attempt goes on that a question has interrupted: what of it is to be asked for again. */
+    interruptedAt: readonly string[] = [],
   ) {
     this.known = new Map(stored.map((step) => [step.key, step]));
-    this.ahead = new Set(stored.filter(({ state }) => state === 'completed').map(({ key }) => key));
+    const completed = stored.filter(({ state }) => state === 'completed').map(({ key }) => key);
+    this.ahead = new Set(interruptedAt.length > 0 ? interruptedAt : completed);
   }
 
   /** The attempt has not come yet to where the last one was: there are completed steps that it has not asked for. */
@@ -33,7 +36,7 @@ export class StepJournal {
     return this.ahead.size > 0;
   }
 
-  /** The key of a call that names none: the same call, for the same time. `what` is called: a tool or an agent. */
+  /** The key of a call or a question that names none: the same one, for the same time. `what` it is: a tool, an agent, a question. */
   keyOf(what: string, args: unknown): string {
     const digest = createHash('sha256')
       .update(JSON.stringify(args) ?? '')

@@ -81,7 +81,8 @@ export class ThreadStore {
 
   /** Removes a locked thread with its messages and runs, none of which is active. */
   async remove(tx: Transaction, threadId: string): Promise<void> {
-    await tx.query('DELETE FROM run_steps WHERE run_id IN (SELECT id FROM runs WHERE thread_id = $1)', [threadId]);
+    for (const table of ['run_steps', 'run_inputs'])
+      await tx.query(`DELETE FROM ${table} WHERE run_id IN (SELECT id FROM runs WHERE thread_id = $1)`, [threadId]);
     for (const table of ['messages', 'tool_results', 'runs'])
       await tx.query(`DELETE FROM ${table} WHERE thread_id = $1`, [threadId]);
     await tx.query('DELETE FROM threads WHERE id = $1', [threadId]);

@@ -230,6 +230,13 @@ export const settings = {
       3_600_000,
       'Longest wait of a run that is next in its thread; then it fails.',
     ),
+    inputTimeoutMs: integer(
+      'RUN_INPUT_TIMEOUT_MS',
+      100,
+      31_536_000_000,
+      86_400_000,
+      'How long a question of an agent to its user is open where the agent does not say; then INPUT_EXPIRED.',
+    ),
     circuitFailures: integer(
       'PROVIDER_CIRCUIT_FAILURES',
       1,

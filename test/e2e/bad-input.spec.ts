@@ -150,21 +150,13 @@ describe('a chat_message is refused', () => {
 });
 
 describe('an event that nobody handles', () => {
-  it.each([
-    'no_such_event',
-    'input_submit',
-    'constructor',
-    '__proto__',
-    'toString',
-    '',
-    ' ',
-    'a\0b',
-    '\ud800',
-    'x'.repeat(500),
-  ])('%j is answered', async (name) => {
-    const error = refusalIn(await client.raw(name, {}));
-    expect(error).toMatchObject({ code: 1004, reason: 'EVENT_UNKNOWN', retryable: false });
-  });
+  it.each(['no_such_event', 'constructor', '__proto__', 'toString', '', ' ', 'a\0b', '\ud800', 'x'.repeat(500)])(
+    '%j is answered',
+    async (name) => {
+      const error = refusalIn(await client.raw(name, {}));
+      expect(error).toMatchObject({ code: 1004, reason: 'EVENT_UNKNOWN', retryable: false });
+    },
+  );
 
   it('comes back as an error event where it has no acknowledgement', async () => {
     const answered = client.next('error');

@@ -11,6 +11,14 @@ const failSchema = z.strictObject({
   on_attempts: z.array(z.int().min(1)).optional(),
 });
 
+const askSchema = z.strictObject({
+  prompt: z.string().min(1).max(4_096),
+  /** How many words are written before it asks. */
+  at_token: z.int().min(0).max(100_000).default(0),
+  /** How long it waits for text, in milliseconds; default: as configured. */
+  expires_in: z.int().min(1).optional(),
+});
+
 const drillSchema = z
   .strictObject({
     tokens: z.int().min(0).max(100_000).default(20),
@@ -23,10 +31,14 @@ const drillSchema = z
     /** Words that are one step: a later attempt goes on after the last finished one. 0: no steps, it begins anew. */
     words_per_step: z.int().min(0).max(100_000).default(0),
     fail: failSchema.optional(),
-    ask: z.never({ error: 'not supported yet' }).optional(),
+    ask: askSchema.optional(),
   })
   .refine(({ tokens, fail }) => (fail?.at_token ?? 0) <= tokens, {
     path: ['fail', 'at_token'],
+    error: 'lies past the last token',
+  })
+  .refine(({ tokens, ask }) => (ask?.at_token ?? 0) <= tokens, {
+    path: ['ask', 'at_token'],
     error: 'lies past the last token',
   })
   .refine(({ think, tools, fail }) => (fail?.phase !== 'think' || think > 0) && (fail?.phase !== 'tool' || tools > 0), {

@@ -114,7 +114,8 @@ describe('drill', () => {
     ['too many tokens', { tokens: 100_001 }, /tokens: /],
     ['a wrong kind', { fail: { kind: 'explode' } }, /fail\.kind: /],
     ['a failure past the end', { tokens: 2, fail: { kind: 'throw', at_token: 3 } }, /fail\.at_token: lies past/],
-    ['ask', { ask: { prompt: 'Who?' } }, /ask: not supported yet/],
+    ['ask', { ask: { prompt: '' } }, /ask.prompt/],
+    ['ask', { tokens: 2, ask: { prompt: 'Who?', at_token: 3 } }, /ask.at_token: lies past/],
   ])('refuses %s with DRILL_REQUEST_INVALID and says why', async (_case, request, issue) => {
     expect((await drill(request)).thrown).toMatchObject({
       reason: 'DRILL_REQUEST_INVALID',

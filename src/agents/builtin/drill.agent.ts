@@ -51,6 +51,7 @@ async function* writeWords(ctx: AgentContext, request: DrillRequest): AgentStrea
   for (let from = 0; length > 0 && from < tokens; from += length)
     yield* ctx.stream(`words-${from}`, () => words(ctx, request, from, Math.min(from + length, tokens)));
   if (length === 0) yield* words(ctx, request, 0, tokens);
+  await askAt(tokens, ctx, request);
   if (failure?.phase === 'text' && tokens === failure.at_token) yield* failInText(ctx, failure);
 }
 
@@ -58,10 +59,16 @@ async function* words(ctx: AgentContext, request: DrillRequest, from: number, to
   const failure = failureOf(ctx, request);
   const started = performance.now();
   for (let token = from; token < to; token += 1) {
+    await askAt(token, ctx, request);
     if (failure?.phase === 'text' && token === failure.at_token) yield* failInText(ctx, failure);
     await pace(ctx.signal, request.per_second, token - from, started);
     yield token === 0 ? 'w0' : ` w${token}`;
   }
+}
+
+/** Any text will do: the words stay what they are. */
+async function askAt(token: number, ctx: AgentContext, { ask }: DrillRequest): Promise<void> {
+  if (ask?.at_token === token) await ctx.ask({ prompt: ask.prompt, expires_in: ask.expires_in });
 }
 
 function failureOf(ctx: AgentContext, { fail }: DrillRequest): DrillFailure | undefined {

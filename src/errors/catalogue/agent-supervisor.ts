@@ -114,6 +114,12 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
     message: 'A called agent failed, and its caller went on',
     publicDetails: ['agent', 'path'],
   },
+  INPUT_EXPIRED: {
+    severity: 'info',
+    http: 408,
+    message: 'Nobody answered the question of the agent in time',
+    publicDetails: ['agent', 'timeout_ms'],
+  },
   NO_WORKERS: {
     severity: 'critical',
     http: 503,

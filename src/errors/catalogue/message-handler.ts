@@ -104,6 +104,26 @@ export const MESSAGE_HANDLER = defineReasons('MessageHandler', {
     publicDetails: ['status'],
     aggregate: true,
   },
+  INPUT_NOT_FOUND: {
+    severity: 'warning',
+    http: 404,
+    message: 'The run has asked no such question',
+    aggregate: true,
+  },
+  INPUT_CLOSED: {
+    severity: 'warning',
+    http: 409,
+    message: 'The question is not open any more',
+    publicDetails: ['outcome'],
+    aggregate: true,
+  },
+  INPUT_INVALID: {
+    severity: 'warning',
+    http: 400,
+    message: 'The value is not what the question asks for',
+    publicDetails: ['issues'],
+    aggregate: true,
+  },
   AGENT_UNKNOWN: {
     severity: 'warning',
     http: 400,

@@ -6,6 +6,7 @@ export { DatabaseIdentityEntity } from './database-identity.entity';
 export { FailureRecordEntity } from './failure-record.entity';
 export { MailboxEntity, MailboxEventEntity, MailboxPositionEntity } from './mailbox.entities';
 export { FallbackDeliveryEntity, RecoveryEntity } from './recovery.entities';
+export { RunInputEntity } from './run-input.entity';
 export { AgentTurnEntity, RunEntity, RunStepEntity, RunTextEntity, WorkerEntity } from './run.entities';
 export { RevocationEntity } from './revocation.entity';
 export { FailureStatisticEntity, HealthSampleEntity } from './statistics.entities';

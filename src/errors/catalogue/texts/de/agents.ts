@@ -32,6 +32,12 @@ export const AGENTS: TranslatedTexts = {
       `Ein Werkzeug hat dem Assistenten auch nach ${lasting(timeout_ms) ?? 'einiger Zeit'} nicht geantwortet.`,
     action_required: 'Noch einmal um die Antwort bitten',
   },
+  INPUT_EXPIRED: {
+    message: 'Eine Rückfrage wurde nicht rechtzeitig beantwortet',
+    user_friendly_message: ({ timeout_ms }) =>
+      `Der Assistent brauchte eine Antwort von Ihnen, um fortzufahren. Er hat ${lasting(timeout_ms) ?? 'einige Zeit'} darauf gewartet.`,
+    action_required: 'Noch einmal fragen, wenn Sie antworten können',
+  },
   AGENT_TOOL_FAILED: {
     message: 'Ein Werkzeug des Assistenten hat versagt',
     user_friendly_message: 'Der Assistent brauchte für die Antwort ein Werkzeug, und es hat nicht funktioniert.',

@@ -118,6 +118,23 @@ export const CLIENTS: TranslatedTexts = {
       'In dieser Unterhaltung ist schon eine Antwort unterwegs; die Nachricht wurde nicht gesendet.',
     action_required: 'Auf die Antwort warten oder sie abbrechen, dann noch einmal senden',
   },
+  INPUT_NOT_FOUND: {
+    message: 'Diese Rückfrage gibt es nicht',
+    user_friendly_message: 'Die Rückfrage, auf die Sie geantwortet haben, gibt es nicht, oder sie ist nicht Ihre.',
+    action_required: 'Die Unterhaltung neu laden',
+  },
+  INPUT_CLOSED: {
+    message: 'Diese Rückfrage ist abgeschlossen',
+    user_friendly_message:
+      'Die Rückfrage wurde anderswo beantwortet, ihre Zeit war abgelaufen, oder die Antwort wurde abgebrochen.',
+    action_required: 'Nachsehen, wie die Unterhaltung weiterging',
+  },
+  INPUT_INVALID: {
+    message: 'Danach wurde nicht gefragt',
+    user_friendly_message:
+      'Ihre Antwort hat nicht die Form, um die der Assistent gebeten hat. Die Rückfrage ist noch offen.',
+    action_required: 'Die Antwort berichtigen und noch einmal senden',
+  },
   RUN_NOT_RETRYABLE: {
     message: 'Diese Antwort lässt sich nicht wiederholen',
     user_friendly_message:

@@ -32,6 +32,12 @@ export const AGENTS = {
       `The assistant waited ${lasting(timeout_ms) ?? 'for some time'} for a tool that did not answer.`,
     action_required: 'Ask for the answer again',
   },
+  INPUT_EXPIRED: {
+    message: 'A question was not answered in time',
+    user_friendly_message: ({ timeout_ms }) =>
+      `The assistant needed your reply to go on. It waited ${lasting(timeout_ms) ?? 'for some time'} for it.`,
+    action_required: 'Ask again when you can reply',
+  },
   AGENT_TOOL_FAILED: {
     message: 'A tool of the assistant failed',
     user_friendly_message: 'The assistant needed a tool for your answer, and the tool did not work.',

@@ -122,6 +122,22 @@ export const CLIENTS = {
     user_friendly_message: 'Only an answer that failed or was cancelled can be asked for again.',
     action_required: 'Send a new message instead',
   },
+  INPUT_NOT_FOUND: {
+    message: 'This question does not exist',
+    user_friendly_message: 'The question you answered does not exist, or is not yours.',
+    action_required: 'Reload the conversation',
+  },
+  INPUT_CLOSED: {
+    message: 'This question is closed',
+    user_friendly_message: 'The question was answered elsewhere, its time was over, or the answer was cancelled.',
+    action_required: 'Look at how the conversation went on',
+  },
+  INPUT_INVALID: {
+    message: 'This is not what was asked for',
+    user_friendly_message:
+      'Your reply does not have the form that the assistant asked for. The question is still open.',
+    action_required: 'Correct your reply and send it again',
+  },
   AGENT_UNKNOWN: {
     message: 'This assistant does not exist',
     user_friendly_message: 'The assistant you chose is not offered here.',
