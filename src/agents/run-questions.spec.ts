@@ -38,7 +38,9 @@ class BookerAgent implements AgentRunner {
 class PatientAgent implements AgentRunner {
   async *run(ctx: AgentContext): AgentStream {
     yield 'Well? ';
-    yield await ctx.ask({ prompt: 'Well?', expires_in: 50 }).catch((error: ComponentError) => error.reason);
+    yield await ctx
+      .ask({ prompt: 'Well?', expires_in: 50 })
+      .catch((error: unknown) => (error as ComponentError).reason);
   }
 }
 

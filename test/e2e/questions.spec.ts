@@ -1,4 +1,3 @@
-import type { Ack, ErrorBody } from '@clarion/protocol';
 import { drillWords } from '../support/chat-client';
 import { ClarionApp } from '../support/clarion-app';
 
@@ -9,11 +8,6 @@ beforeAll(async () => {
 });
 afterEach(() => expect(app.closeClients()).toEqual([]));
 afterAll(() => app.dispose());
-
-function refusalIn(answer: Ack): ErrorBody {
-  if (answer.ok) throw new Error(`accepted: ${JSON.stringify(answer)}`);
-  return answer.error;
-}
 
 /** A run of the user that waits with a question, in the middle of its words. */
 async function asked(user: string) {
@@ -62,20 +56,20 @@ describe('a question of an agent', () => {
 
   it('refuses what does not fit, in words for the user, and stays open', async () => {
     const { client, run_id, input_id } = await asked('carol');
-    const wrong = refusalIn(await client.request('input_submit', { run_id, input_id, value: { not: 'text' } }));
-    expect(wrong).toMatchObject({ code: 1004, reason: 'INPUT_INVALID', retryable: false });
-    expect(wrong.details).toMatchObject({ issues: [expect.stringContaining('string')] });
-    const missing = refusalIn(await client.request('input_submit', { run_id, input_id: run_id, value: 'yes' }));
-    expect(missing).toMatchObject({ code: 1004, reason: 'INPUT_NOT_FOUND' });
-    const nothing = refusalIn(await client.raw('input_submit', { run_id, input_id }));
-    expect(nothing).toMatchObject({ code: 1004, reason: 'PAYLOAD_INVALID' });
+    const wrong = await client.request('input_submit', { run_id, input_id, value: { not: 'text' } });
+    const details = { issues: [expect.stringContaining('string')] };
+    expect(wrong).toMatchObject({ error: { code: 1004, reason: 'INPUT_INVALID', retryable: false, details } });
+    const missing = await client.request('input_submit', { run_id, input_id: run_id, value: 'yes' });
+    expect(missing).toMatchObject({ error: { code: 1004, reason: 'INPUT_NOT_FOUND' } });
+    const nothing = await client.raw('input_submit', { run_id, input_id });
+    expect(nothing).toMatchObject({ error: { code: 1004, reason: 'PAYLOAD_INVALID' } });
     const stranger = await app.connect('mallory');
-    const foreign = refusalIn(await stranger.request('input_submit', { run_id, input_id, value: 'yes' }));
-    expect(foreign).toMatchObject({ code: 1004, reason: 'RUN_NOT_FOUND' });
+    const foreign = await stranger.request('input_submit', { run_id, input_id, value: 'yes' });
+    expect(foreign).toMatchObject({ error: { code: 1004, reason: 'RUN_NOT_FOUND' } });
     await client.request('run_cancel', { run_id });
     expect(await client.ended(run_id)).toMatchObject({ type: 'agent_cancelled', data: { content: drillWords(10) } });
     expect(client.of('input_resolved')).toMatchObject([{ data: { outcome: 'cancelled' } }]);
-    const closed = refusalIn(await client.request('input_submit', { run_id, input_id, value: 'yes' }));
-    expect(closed).toMatchObject({ code: 1004, reason: 'INPUT_CLOSED', details: { outcome: 'cancelled' } });
+    const closed = await client.request('input_submit', { run_id, input_id, value: 'yes' });
+    expect(closed).toMatchObject({ error: { code: 1004, reason: 'INPUT_CLOSED', details: { outcome: 'cancelled' } } });
   });
 });

@@ -80,6 +80,38 @@ describe('a process that is killed in mid-run', () => {
     },
   );
 
+  it.each([
+    ['while its run waits for the user', false],
+    ['as soon as the reply of the user is acknowledged', true],
+  ])('%s: the question is answered once, and the answer is exact', async (_when, answeredBefore) => {
+    const before = await connect('alice');
+    const { run_id } = await before.drill({
+      tokens: 40,
+      per_second: 0,
+      ask: { prompt: 'Shall I go on?', at_token: 15 },
+    });
+    const { input_id } = (await before.until(() => before.of('input_required')[0])).data;
+    expect(before.answers.get(run_id)?.answer).toBe(drillWords(15));
+    const submission = { run_id, input_id, value: 'yes' };
+    if (answeredBefore)
+      expect(await before.request('input_submit', submission)).toEqual({ ok: true, duplicate: false });
+    await Promise.all([clarion.crash(true), disconnected(before)]);
+    await restart();
+
+    const after = await connect('alice', before.cursor);
+    if (!answeredBefore)
+      expect(after.ephemeral('run_snapshot')).toMatchObject([
+        { run_id, status: 'waiting', attempt: 1, text: drillWords(15), pending_input: { input_id } },
+      ]);
+    expect(await after.request('input_submit', submission)).toEqual({ ok: true, duplicate: answeredBefore });
+    await after.ended(run_id);
+    expectCompleted(after, run_id, drillWords(40));
+    const events = [...before.events, ...after.events];
+    expectGapless(events);
+    expect(events.filter(({ type }) => type === 'input_resolved')).toMatchObject([{ data: { outcome: 'submitted' } }]);
+    expect([...before.schemaProblems, ...after.schemaProblems]).toEqual([]);
+  });
+
   it('by its own run, again and again: the run fails when its attempts are used up, once', async () => {
     const before = await connect('alice');
     const { run_id } = await before.drill({ tokens: 30, per_second: 100, fail: { kind: 'crash', at_token: 10 } });
