@@ -153,14 +153,14 @@ describe.each(kinds)('limits per user %s', (_kind, create) => {
     expect(taken(await take(here.limits, 'ann', 5))).toHaveLength(5);
     await server.kill();
     await server.restart();
-    while (taken(await take(there.limits, `probe-${Math.random()}`, 1)).length === 0 || !here.redis.ready)
-      await sleep(5);
+    while (!there.redis.ready || !here.redis.ready) await sleep(5);
     let free = 1;
     const since = performance.now();
     while (free > 0) {
       const got = taken(await take(there.limits, 'ann', 1));
       free = got.length;
       got.forEach((release) => release());
+      await sleep(5);
       expect(performance.now() - since).toBeLessThan(3_000);
     }
   });
