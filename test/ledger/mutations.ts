@@ -53,8 +53,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'drop the gap check',
     file: 'gateway/delivery.js',
-    find: 'if (event.seq === this.sent + 1) {',
-    replace: 'if (event.seq > this.sent) {',
+    find: 'if (event.seq === this.sent + 1)',
+    replace: 'if (event.seq > this.sent)',
     faults: ['shaky-database-network'],
   },
   {
