@@ -2,4 +2,8 @@
 const base = require('./jest.config.js');
 
 /** @type {import('jest').Config} */
-module.exports = { ...base, roots: ['<rootDir>/test/faults'], testPathIgnorePatterns: ['/node_modules/'] };
+module.exports = {
+  ...base,
+  testMatch: ['<rootDir>/test/faults/**/*.spec.ts', '**/*.faults.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/'],
+};
