@@ -10,7 +10,7 @@ import { freePort } from '../../src/persistence/embedded/postmaster';
 
 export const ROOT = resolve(__dirname, '../..');
 const MAIN = join(ROOT, 'dist/main.js');
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 60_000;
 const EXIT_LIMIT_MS = 30_000;
 const ANSWER_LIMIT_MS = 10_000;
 
