@@ -3,12 +3,15 @@ import { AgentsModule } from '../agents';
 import { AlertsModule } from '../alerts';
 import { TasksModule } from '../tasks';
 import { AlertsController } from './api/alerts.controller';
+import { AuditController } from './api/audit.controller';
 import { AdminErrorsController } from './api/errors.controller';
 import { RunsController } from './api/runs.controller';
 import { StatisticsController } from './api/statistics.controller';
+import { BoardAudit } from './board/board-audit.service';
 import { BullBoard } from './board/bull-board.service';
 import { TasksController } from './api/tasks.controller';
 import { AdminUsersController } from './api/users.controller';
+import { FailureSeriesStore } from './failure-series.store';
 import { FailureStories } from './lookup/failure-stories.service';
 import { LookUpAudit } from './lookup/look-up-audit.service';
 import { RunRecordStore } from './lookup/run-record.store';
@@ -24,7 +27,9 @@ import { StatisticsStore } from './statistics.store';
   imports: [AdminSessionModule, AgentsModule, AlertsModule, TasksModule],
   providers: [
     AdminRetention,
+    BoardAudit,
     BullBoard,
+    FailureSeriesStore,
     FailureStories,
     LookUpAudit,
     RecoveryStatisticsStore,
@@ -36,6 +41,7 @@ import { StatisticsStore } from './statistics.store';
   controllers: [
     AlertsController,
     AdminErrorsController,
+    AuditController,
     RunsController,
     StatisticsController,
     TasksController,

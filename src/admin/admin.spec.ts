@@ -139,6 +139,8 @@ describe('everything below /admin', () => {
     '/admin/api/errors/X_7K3F9QXM',
     '/admin/api/statistics',
     '/admin/api/statistics/users',
+    '/admin/api/statistics/errors',
+    '/admin/api/audit',
   ])('%s is for admins only', async (path) => {
     const [nobody, user] = [await send(path, null), await send(path, tokens.user)];
     expect([nobody.status, nobody.body.reason, nobody.type]).toEqual([
@@ -200,7 +202,43 @@ describe('GET /admin/api/errors', () => {
     const { body } = await send(
       `/admin/api/errors?user_id=${user_id}&component=Database&severity=warning&reason=DATABASE_CONFLICT`,
     );
-    expect(body).toMatchObject({ errors: [{ support_code: codes[2] }], next: null });
+    expect(body).toMatchObject({ errors: [{ support_code: codes[2] }], next: null, missing: [] });
+    const byCode = (await send(`/admin/api/errors?user_id=${user_id}&code=1005`)).body;
+    expect(byCode.errors.map((record: { support_code: string }) => record.support_code)).toEqual([codes[2]]);
+  });
+
+  it('passes over none of several that have the same millisecond', async () => {
+    const user_id = randomUUID();
+    for (let i = 0; i < 3; i++) await report(ComponentError.agentSupervisor('AGENT_FAILED'), { user_id });
+    await app
+      .get(Database)
+      .query('UPDATE error_records SET occurred_at = $1 WHERE user_id = $2', [new Date(), user_id]);
+    const seen: string[] = [];
+    for (let next: string | null = ''; next !== null;) {
+      const { body } = await send(`/admin/api/errors?user_id=${user_id}&limit=1${next && `&before=${next}`}`);
+      seen.push(...body.errors.map((record: { support_code: string }) => record.support_code));
+      next = body.next;
+    }
+    expect(new Set(seen).size).toBe(3);
+    expect(seen).toHaveLength(3);
+  });
+
+  it('groups what is of one reason, component and operation, whatever its message says', async () => {
+    const operation = `test.${randomUUID()}`;
+    const failed = (cause: Error, more = {}) =>
+      report(ComponentError.agentSupervisor('AGENT_FAILED', { cause }), { operation, ...more });
+    await failed(new Error('one text'), { user_id: 'ann' });
+    const last = await failed(new TypeError('another text'), { user_id: 'ben' });
+    await report(ComponentError.agentSupervisor('AGENT_STALLED'), { operation });
+    const { groups } = (await send('/admin/api/errors?group=fingerprint&reason=AGENT_FAILED&limit=200')).body;
+    const [group, ...others] = groups.filter((one: { operation: string }) => one.operation === operation);
+    expect(others).toEqual([]);
+    expect(group).toMatchObject({ code: 1008, component: 'AgentSupervisor', count: 2, users: 2 });
+    expect(group.support_code).toBe(last.support_code);
+    const members = (await send(`/admin/api/errors?fingerprint=${group.fingerprint}`)).body.errors;
+    expect(members).toHaveLength(2);
+    const earlier = `/admin/api/errors?group=fingerprint&fingerprint=${group.fingerprint}&before=${group.first_at}`;
+    expect((await send(earlier)).body).toEqual({ groups: [], missing: [] });
   });
 
   it.each([
@@ -212,6 +250,9 @@ describe('GET /admin/api/errors', () => {
     ['severity', 'severity=bad'],
     ['run_id', 'run_id=1'],
     ['before', 'before=yesterday'],
+    ['code', 'code=1'],
+    ['fingerprint', 'fingerprint=x'],
+    ['group', 'group=message'],
     ['user_id', 'user_id=a&user_id=b'],
     ['', 'reasons=AGENT_FAILED'],
   ])('refuses a wrong parameter and names it: %s in %s', async (name, query) => {
@@ -242,6 +283,32 @@ describe('GET /admin/api/statistics', () => {
   });
 });
 
+describe('GET /admin/api/statistics/errors', () => {
+  it('gives failures over time as plots take them', async () => {
+    const hour = `INSERT INTO failure_statistics (hour, reason, component, count) VALUES ($1, 'AGENT_FAILED', 'AgentSupervisor', 3)`;
+    await app.get(Database).query(hour, ['2026-03-01T10:00:00Z']);
+    const range = 'since=2026-03-01T09:30:00Z&until=2026-03-01T12:00:00Z';
+    const { status, body } = await send(`/admin/api/statistics/errors?${range}`);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      times: ['09', '10', '11'].map((at) => `2026-03-01T${at}:00:00.000Z`),
+      series: [{ name: 'AgentSupervisor', counts: [0, 3, 0] }],
+    });
+    expect((await send('/admin/api/statistics/errors?bucket=day')).body.times).toHaveLength(91);
+  });
+
+  it.each([
+    ['since', 'since=2026-03-02T00:00:00Z&until=2026-03-01T00:00:00Z'],
+    ['since', 'since=2020-03-01T00:00:00Z'],
+    ['bucket', 'bucket=second'],
+    ['by', 'by=message'],
+  ])('refuses a wrong parameter and names it: %s in %s', async (name, query) => {
+    const { status, body } = await send(`/admin/api/statistics/errors?${query}`);
+    expect([status, body.reason]).toEqual([400, 'HTTP_REQUEST_INVALID']);
+    expect(body.details.issues).toMatchObject([{ path: name }]);
+  });
+});
+
 describe('/admin/queues', () => {
   it('shows a signed-in admin the queue of runs with its dead letters, and retries one', async () => {
     const job = await queues.host
@@ -259,6 +326,11 @@ describe('/admin/queues', () => {
       300,
     );
     await until(() => queues.reporter.reported.length > attempts);
+    const { body } = await send('/admin/api/audit?action=queue_changed');
+    expect(body).toMatchObject({
+      entries: [{ actor: 'root', action: 'queue_changed', subject: 'PUT /api/queues/agent-runs/dead/retry' }],
+      next: null,
+    });
   });
 
   it('answers what it cannot do as a problem', async () => {
@@ -285,7 +357,25 @@ describe('while the database is down', () => {
     await until(() => app.get(Database).ready);
   });
 
-  it.each(['/admin/queues', '/admin/queues/api/queues', '/admin/api/errors', '/admin/api/statistics'])(
+  it('/admin/api/errors lists and groups what waits in the spool, and says what is missing', async () => {
+    const operation = `test.${randomUUID()}`;
+    const codes: string[] = [];
+    for (const _ of [1, 2]) {
+      const { support_code } = await report(ComponentError.agentSupervisor('AGENT_FAILED'), {
+        operation,
+        user_id: 'ann',
+      });
+      codes.push(support_code);
+    }
+    const { status, body } = await send('/admin/api/errors?reason=AGENT_FAILED&user_id=ann&limit=2');
+    expect(status).toBe(200);
+    expect(body.errors.map((record: { support_code: string }) => record.support_code).sort()).toEqual(codes.sort());
+    expect(body.missing).toEqual([expect.stringMatching(/does not answer \(DATABASE_UNAVAILABLE_/)]);
+    const grouped = (await send('/admin/api/errors?group=fingerprint&code=1008')).body;
+    expect(grouped.groups).toContainEqual(expect.objectContaining({ operation, count: 2, users: null }));
+  });
+
+  it.each(['/admin/queues', '/admin/queues/api/queues', '/admin/api/statistics'])(
     '%s answers at once with a retryable 1005 whose support code is found',
     async (path) => {
       const began = performance.now();

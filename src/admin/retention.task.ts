@@ -7,8 +7,9 @@ const BATCH = 5_000;
 const SAMPLE_DAYS = 7;
 const STATISTICS_DAYS = 400;
 const ALERT_DAYS = 90;
+const AUDIT_DAYS = 400;
 
-/** Keeps what admins look at within its age: records for ERROR_RETENTION_DAYS, health samples for a week, alerts for 90 days, hourly counts for a year. */
+/** Keeps what admins look at within its age: records for ERROR_RETENTION_DAYS, health samples for a week, alerts for 90 days, hourly counts and the audit log for a year. */
 @Injectable()
 export class AdminRetention extends BackgroundTask {
   override readonly name = 'admin.retention';
@@ -28,6 +29,7 @@ export class AdminRetention extends BackgroundTask {
     await this.prune('alerts', 'resolved_at', ALERT_DAYS, signal);
     await this.prune('silences', 'ends_at', ALERT_DAYS, signal);
     await this.prune('failure_statistics', 'hour', STATISTICS_DAYS, signal);
+    await this.prune('audit_log', 'at', AUDIT_DAYS, signal);
   }
 
   private async prune(table: string, column: string, days: number, signal: AbortSignal): Promise<void> {

@@ -82,11 +82,12 @@ export function createAlertNode({ database, dataDir, origin, health, environment
   const outage = new OutageAlerts(config, channels, reporter, metrics);
   const facts = new AlertFacts(store, { details: health }, new RecentSeriousFailures(feed));
   const engine = new AlertEngine(store, facts, book, outage, deliveries, config);
-  const alerts = new Alerts(store, book, new SilenceStore(database), deliveries, new AuditStore());
+  const alerts = new Alerts(store, book, new SilenceStore(database), deliveries, new AuditStore(database));
   const look = async () => {
     await engine.evaluate();
     await queue.idle();
   };
   const indicator = new AlertsIndicator(channels, outbox, database);
-  return { look, alerts, reporter, queue, feed, indicator, outage, sweep: new AlertOutbox(outbox, deliveries) };
+  const sweep = new AlertOutbox(outbox, deliveries);
+  return { look, alerts, reporter, queue, feed, indicator, outage, deliveries, sweep };
 }

@@ -226,6 +226,25 @@ describe('the outbox', () => {
 describe('a channel that does not take an alert', () => {
   const both = { ALERT_CHANNELS: 'pagerduty,webhook' };
 
+  it('is asked again when it wants to be, with the same id', async () => {
+    const { look, queue, deliveries, reporter } = createNode();
+    queue.mode = 'forget';
+    health = { provider: failed('PROVIDER_UNAVAILABLE') };
+    await look();
+    const [message] = await database.query<{ id: string }>('SELECT id FROM alert_deliveries');
+    peer.next.push({ status: 429, headers: { 'retry-after': '7' } });
+    const job = { jobId: 'a-job', attempts: 5 };
+    const refused = await deliveries.deliver(message!.id, { ...job, attempt: 1 });
+    expect(refused).toMatchObject({ ok: false, final: false, retryAfterMs: 7_000 });
+    expect(reporter.reasons).toEqual(['ALERT_DELIVERY_RETRYING']);
+    // Another job does not get in between.
+    await deliveries.deliver(message!.id, { ...job, jobId: 'another', attempt: 1 });
+    expect(peer.received).toHaveLength(1);
+    expect(await deliveries.deliver(message!.id, { ...job, attempt: 2 })).toEqual({ ok: true });
+    const [first, second] = peer.received.map(({ headers }) => headers['webhook-id']);
+    expect(second).toBe(first);
+  });
+
   it('is stood in for by the next one, which also hears the end', async () => {
     const { look, reporter, indicator } = createNode(both);
     peer.next.push({ status: 400 });

@@ -65,6 +65,7 @@ describe('classify', () => {
     ['ECONNRESET', 'AgentSupervisor', 'AGENT_PROVIDER_FAILED'],
     ['ETIMEDOUT', 'AgentSupervisor', 'AGENT_TIMEOUT'],
     ['EPIPE', 'WebSocketBridge', 'EVENT_DELIVERY_FAILED'],
+    ['ECONNRESET', 'Factory', 'SESSION_SETUP_FAILED'],
     ['ECONNREFUSED', undefined, 'INTERNAL_ERROR'],
   ])('takes %s in %s for %s', (code, component, reason) => {
     expect(classify(withCode(code), component).reason).toBe(reason);

@@ -9,6 +9,7 @@ import { FailureLookup } from './failure-lookup';
 import { FailureMetrics } from './failure-metrics';
 import { FailureRecordStore } from './failure-record';
 import { FailureReporter } from './failure-reporter';
+import { FailureSearch } from './failure-search';
 import { HealthNow } from './health-now';
 import { RecordingFailureReporter } from './recording-failure.reporter';
 import { FailureSpool } from './spool';
@@ -58,10 +59,11 @@ import { SpoolIngestion } from './spool-ingestion.task';
     { provide: FailureReporter, useExisting: RecordingFailureReporter },
     FailureFeed,
     FailureLookup,
+    FailureSearch,
     HealthNow,
     SpoolIngestion,
   ],
-  exports: [FailureReporter, FailureFeed, FailureLookup, FailureSpool, HealthNow],
+  exports: [FailureReporter, FailureFeed, FailureLookup, FailureSearch, FailureSpool, HealthNow],
 })
 export class ErrorsModule implements OnModuleInit, OnApplicationShutdown {
   constructor(

@@ -47,9 +47,13 @@ export class FailureArchive {
   async find(supportCode: string): Promise<FailureRecord | null> {
     // Records move from the spool to the store: looked up in this order, none slips through.
     const spooled = await this.spool.find(supportCode);
-    if (spooled !== null) return spooled;
+    return spooled ?? this.stored().find(supportCode);
+  }
+
+  /** The store. @throws ComponentError DATABASE_UNAVAILABLE while it is not ready */
+  stored(): FailureRecordStore {
     if (this.store?.ready !== true) throw ComponentError.database('DATABASE_UNAVAILABLE');
-    return this.store.find(supportCode);
+    return this.store;
   }
 
   /** Moves what was spooled into the store, if that is ready. @throws what the store throws; then nothing is lost */

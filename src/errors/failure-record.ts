@@ -9,7 +9,7 @@ export interface FailureRecord {
   readonly reason: Reason;
   readonly component: Component;
   readonly severity: Severity;
-  /** Equal for occurrences of the same cause: 16 hex digits of reason, operation and where it was thrown. */
+  /** Equal for occurrences of the same kind: 16 hex digits of reason, component and operation. */
   readonly fingerprint: string;
   readonly operation: string;
   /** ISO 8601, UTC, milliseconds. */
@@ -39,19 +39,41 @@ export interface FailureRecord {
   readonly locale: string | null;
 }
 
-/** Newest first. Every field narrows. */
+/** Every field narrows. */
 export interface FailureFilter {
+  readonly code?: ErrorCode;
   readonly reason?: Reason;
   readonly component?: Component;
   readonly severity?: Severity;
+  readonly fingerprint?: string;
   readonly user_id?: string;
   readonly run_id?: string;
   /** ISO 8601; inclusive. */
   readonly since?: string;
-  /** ISO 8601; exclusive. The `occurred_at` of the last record of the page before. */
+  /** ISO 8601; exclusive. */
   readonly before?: string;
-  /** At most this many records; default 50. */
+  /** With `before`: those of that very millisecond whose code comes before this one follow still. */
+  readonly before_code?: string;
+  /** At most this many; default 50. */
   readonly limit?: number;
+}
+
+/** Failures of one kind: those of one fingerprint. */
+export interface FailureGroup {
+  readonly fingerprint: string;
+  readonly code: ErrorCode;
+  readonly reason: Reason;
+  readonly component: Component;
+  readonly operation: string;
+  readonly severity: Severity;
+  readonly count: number;
+  /** Whom they concern; null where that was not counted. */
+  readonly users: number | null;
+  /** ISO 8601. */
+  readonly first_at: string;
+  readonly last_at: string;
+  /** Of the latest one. */
+  readonly support_code: string;
 }
 
 /** Failure records in the database. Owned here, implemented by persistence. */
@@ -68,5 +90,15 @@ export abstract class FailureRecordStore {
 
   abstract find(supportCode: string): Promise<FailureRecord | null>;
 
+  /** Newest first; those of one millisecond by code, descending. */
   abstract list(filter: FailureFilter): Promise<FailureRecord[]>;
+
+  /** By kind, the one that occurred last first. */
+  abstract groups(filter: FailureFilter): Promise<FailureGroup[]>;
+}
+
+/** The order of lists: by time, of one millisecond by code, both descending. */
+export function newestFirst(a: FailureRecord, b: FailureRecord): number {
+  const [left, right] = [`${a.occurred_at} ${a.support_code}`, `${b.occurred_at} ${b.support_code}`];
+  return left === right ? 0 : left < right ? 1 : -1;
 }

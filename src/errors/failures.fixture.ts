@@ -6,7 +6,7 @@ import { MetricsRegistry } from '../telemetry';
 import { ComponentError } from './component-error';
 import { FailureArchive } from './failure-archive';
 import { FailureMetrics } from './failure-metrics';
-import { FailureRecordStore, type FailureRecord } from './failure-record';
+import { type FailureGroup, FailureRecordStore, type FailureRecord } from './failure-record';
 import { FailureFeed } from './failure-feed';
 import { HealthNow } from './health-now';
 import { recordOf } from './record';
@@ -38,6 +38,10 @@ export class MemoryFailureStore extends FailureRecordStore {
 
   override async list(): Promise<FailureRecord[]> {
     return [...this.records.values()];
+  }
+
+  override async groups(): Promise<FailureGroup[]> {
+    return [];
   }
 }
 

@@ -33,7 +33,7 @@ export function recordOf({ thrown, error, context, supportCode, at, health }: Oc
     reason,
     component,
     severity,
-    fingerprint: fingerprintOf(reason, context.operation, stack),
+    fingerprint: fingerprintOf(reason, component, context.operation),
     operation: plainText(context.operation, 100),
     occurred_at: at.toISOString(),
     last_at: at.toISOString(),
@@ -67,9 +67,9 @@ function stackOf(thrown: unknown, error: ComponentError): string | null {
   return stacks.length === 0 ? (error.stack ?? null) : stacks.join('\ncaused by ');
 }
 
-function fingerprintOf(reason: string, operation: string, stack: string | null): string {
-  const frame = stack?.split('\n').find((line) => line.trimStart().startsWith('at ')) ?? '';
-  return createHash('sha256').update([reason, operation, frame.trim()].join('\n')).digest('hex').slice(0, 16);
+/** Of what is stable across versions and languages: neither a message nor a line of code is in it. */
+function fingerprintOf(reason: string, component: string, operation: string): string {
+  return createHash('sha256').update([reason, component, operation].join('\n')).digest('hex').slice(0, 16);
 }
 
 function shortText(value: string | null | undefined): string | null {

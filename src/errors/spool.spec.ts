@@ -28,6 +28,18 @@ describe('FailureSpool', () => {
     expect(await spool.drain(() => Promise.reject(new Error('nothing to save')))).toEqual({ ingested: 0, torn: 0 });
   });
 
+  it('selects the newest of what is wanted, each as it was spooled last', async () => {
+    const spool = new FailureSpool(directory(), 1_000_000);
+    const at = (second: number) => ({ occurred_at: new Date(second * 1_000).toISOString() });
+    const records = Array.from({ length: 50 }, (_, second) => ({ ...aRecord(), ...at(second) }));
+    await Promise.all([...records, aRecord('somebody else')].map((record) => spool.append(record)));
+    await spool.append({ ...records[49]!, count: 7 });
+    const found = await spool.select(({ user_id }) => user_id === 'user123', 3);
+    const wanted = records.slice(-3).reverse();
+    expect(found.map(({ support_code }) => support_code)).toEqual(wanted.map(({ support_code }) => support_code));
+    expect(found.map(({ count }) => count)).toEqual([7, 1, 1]);
+  });
+
   it('hands over each record once and in order, then is empty', async () => {
     const spool = new FailureSpool(directory(), 1_000_000);
     const records = Array.from({ length: 250 }, () => aRecord());

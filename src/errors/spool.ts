@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { ComponentError } from './component-error';
 import { textOf } from './error-chain';
-import type { FailureRecord } from './failure-record';
+import { type FailureRecord, newestFirst } from './failure-record';
 
 const LIVE = 'failures.ndjson';
 const ASIDE = '.ingesting';
@@ -53,6 +53,20 @@ export class FailureSpool {
       }
     }
     return found;
+  }
+
+  /** What waits and is `wanted`, as it was spooled last; of more than `limit` the newest. */
+  async select(wanted: (record: FailureRecord) => boolean, limit: number): Promise<FailureRecord[]> {
+    let found = new Map<string, FailureRecord>();
+    for await (const name of this.allFiles()) {
+      for await (const record of this.records(name)) {
+        if (record === null || !wanted(record) || record.count < (found.get(record.support_code)?.count ?? 0)) continue;
+        found.set(record.support_code, record);
+        if (found.size > 2 * limit)
+          found = new Map(newest(found.values(), limit).map((one) => [one.support_code, one]));
+      }
+    }
+    return newest(found.values(), limit);
   }
 
   /**
@@ -174,6 +188,10 @@ export class FailureSpool {
     }
     if (rest !== '') yield parse(rest);
   }
+}
+
+function newest(records: Iterable<FailureRecord>, limit: number): FailureRecord[] {
+  return [...records].sort(newestFirst).slice(0, limit);
 }
 
 async function endsTorn(handle: FileHandle, size: number): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { bodyOfRecord, FailureRecordStore, type FailureFilter, type FailureRecord } from '../errors';
+import { bodyOfRecord, FailureRecordStore, type FailureFilter, type FailureGroup, type FailureRecord } from '../errors';
 import { Database } from './database';
 import { NotificationSink } from './notification-sink';
 import type { Transaction } from './sql';
@@ -14,13 +14,21 @@ ON CONFLICT (support_code) DO UPDATE
   SET count = greatest(r.count, excluded.count), last_at = greatest(r.last_at, excluded.last_at)
 RETURNING support_code, (xmax = 0) AS inserted`;
 
-const LIST = `
-SELECT ${COLUMNS} FROM error_records
+const MATCHING = `
+FROM error_records
 WHERE ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR component = $2) AND ($3::text IS NULL OR severity = $3)
-  AND ($4::text IS NULL OR user_id = $4) AND ($5::uuid IS NULL OR run_id = $5)
-  AND ($6::timestamptz IS NULL OR occurred_at >= $6) AND ($7::timestamptz IS NULL OR occurred_at < $7)
-ORDER BY occurred_at DESC LIMIT $8`;
+  AND ($4::text IS NULL OR user_id = $4) AND ($5::uuid IS NULL OR run_id = $5) AND ($6::timestamptz IS NULL OR occurred_at >= $6)
+  AND ($7::timestamptz IS NULL OR (occurred_at <= $7 AND (occurred_at, support_code COLLATE "C") < ($7, coalesce($8::text, ''))))
+  AND ($9::int IS NULL OR code = $9) AND ($10::text IS NULL OR fingerprint = $10)`;
 
+const LIST = `SELECT ${COLUMNS} ${MATCHING} ORDER BY occurred_at DESC, support_code COLLATE "C" DESC LIMIT $11`;
+
+const GROUPS = `
+SELECT fingerprint, code, reason, component, operation, severity, sum(count)::int AS count, count(DISTINCT user_id)::int AS users,
+  min(occurred_at) AS first_at, max(last_at) AS last_at, (array_agg(support_code ORDER BY last_at DESC))[1] AS support_code
+${MATCHING} GROUP BY fingerprint, code, reason, component, operation, severity ORDER BY max(last_at) DESC, fingerprint LIMIT $11`;
+
+type GroupRow = Omit<FailureGroup, 'first_at' | 'last_at'> & { first_at: Date; last_at: Date };
 type Row = Omit<FailureRecord, 'occurred_at' | 'last_at'> & { occurred_at: Date; last_at: Date };
 
 /** Failure records in PostgreSQL; the notification a record carries commits with it. */
@@ -59,9 +67,16 @@ export class PostgresFailureRecordStore extends FailureRecordStore {
   }
 
   override async list(filter: FailureFilter): Promise<FailureRecord[]> {
-    const { reason, component, severity, user_id, run_id, since, before, limit = 50 } = filter;
-    const values = [reason, component, severity, user_id, run_id, since, before].map((value) => value ?? null);
-    return (await this.database.query<Row>(LIST, [...values, limit])).map(recordOf);
+    return (await this.database.query<Row>(LIST, valuesOf(filter))).map(recordOf);
+  }
+
+  override async groups(filter: FailureFilter): Promise<FailureGroup[]> {
+    const rows = await this.database.query<GroupRow>(GROUPS, valuesOf(filter));
+    return rows.map((row) => ({
+      ...row,
+      first_at: row.first_at.toISOString(),
+      last_at: row.last_at.toISOString(),
+    }));
   }
 
   /** Takes out of the records of a thread what may quote its content: they keep what failed, when, and for whom. */
@@ -108,4 +123,22 @@ async function lockActiveRuns(tx: Transaction, records: readonly FailureRecord[]
 
 function recordOf(row: Row): FailureRecord {
   return { ...row, occurred_at: row.occurred_at.toISOString(), last_at: row.last_at.toISOString() };
+}
+
+function valuesOf(filter: FailureFilter): unknown[] {
+  const {
+    reason,
+    component,
+    severity,
+    user_id,
+    run_id,
+    since,
+    before,
+    before_code,
+    code,
+    fingerprint,
+    limit = 50,
+  } = filter;
+  const narrowing = [reason, component, severity, user_id, run_id, since, before, before_code, code, fingerprint];
+  return [...narrowing.map((value) => value ?? null), limit];
 }

@@ -1,4 +1,4 @@
-export { type AuditEntry, AuditStore } from './audit.store';
+export { AUDITED_ACTIONS, type AuditEntry, type AuditRecord, AuditStore } from './audit.store';
 export { Database } from './database';
 export { PostgresFailureRecordStore } from './failure-record.store';
 export { EmbeddedPostgres } from './embedded';

@@ -2,6 +2,7 @@ import { MAX_PAGE_SIZE } from '@clarion/protocol';
 import { Controller, Get, Header, Query, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
 import { ComponentError } from '../../errors';
+import { BUCKET_MS, type FailureSeries, FailureSeriesStore } from '../failure-series.store';
 import { QueueDirectory } from '../queue-directory';
 import {
   type QueuedMessages,
@@ -15,9 +16,20 @@ import { type ErrorStatistics, type RunStatistics, StatisticsStore, type WorkerS
 
 const PAGE_SIZE = 50;
 
+const USUAL_POINTS = { hour: 48, day: 90 } as const;
+const MAX_POINTS = 1_000;
+const Points = z.object({ since: z.number().min(0, 'later than until').max(MAX_POINTS, 'too long before until') });
+
 const Page = z.strictObject({
   after: z.string().max(128).default(''),
   limit: z.coerce.number().int().min(1).max(MAX_PAGE_SIZE).default(PAGE_SIZE),
+});
+
+const SeriesQuery = z.strictObject({
+  by: z.enum(['reason', 'component']).default('component'),
+  bucket: z.enum(['hour', 'day']).default('hour'),
+  since: z.iso.datetime({ offset: true }).optional(),
+  until: z.iso.datetime({ offset: true }).optional(),
 });
 
 interface Statistics {
@@ -38,6 +50,7 @@ export class StatisticsController {
   constructor(
     private readonly store: StatisticsStore,
     private readonly recovery: RecoveryStatisticsStore,
+    private readonly series: FailureSeriesStore,
     private readonly queues: QueueDirectory,
   ) {}
 
@@ -68,6 +81,22 @@ export class StatisticsController {
     const users = await this.recovery.users(after, limit);
     const last = users.length === limit ? users.at(-1) : undefined;
     return { users, next: last?.user_id ?? null };
+  }
+
+  /**
+   * `GET /admin/api/statistics/errors?by&bucket&since&until` → `{times, series: [{name, counts}]}`, for plots: failures by hour or day (UTC),
+   * by component or reason, up to five minutes old; without `since` the last 48 hours or 90 days.
+   * @throws ComponentError HTTP_REQUEST_INVALID for more than MAX_POINTS hours or days too, DATABASE_*
+   */
+  @Get('errors')
+  @Header('Cache-Control', 'no-store')
+  async errors(@Query() query: unknown): Promise<FailureSeries> {
+    const { by, bucket, ...range } = parseQuery(SeriesQuery, query);
+    const until = range.until === undefined ? new Date() : new Date(range.until);
+    const usual = until.getTime() - USUAL_POINTS[bucket] * BUCKET_MS[bucket];
+    const since = new Date(range.since ?? usual);
+    parseQuery(Points, { since: (until.getTime() - since.getTime()) / BUCKET_MS[bucket] });
+    return this.series.read({ by, bucket, since, until });
   }
 
   private async jobs(): Promise<Statistics['queues']> {

@@ -65,11 +65,6 @@ export const INTEGRATION = defineReasons('Integration', {
     message: 'A component is not well',
     publicDetails: ['indicator'],
   },
-  NOTIFICATION_FAILED: {
-    severity: 'error',
-    http: 500,
-    message: "A notification could not be handed to the user's mailbox",
-  },
   FALLBACK_DELIVERY_FAILED: {
     severity: 'error',
     http: 502,

@@ -162,11 +162,6 @@ export const SERVICE: TranslatedTexts = {
     user_friendly_message: 'Ein Teil des Dienstes ist nicht, wie er sein sollte. Noch ist davon nichts zu merken.',
     action_required: 'Nichts zu tun',
   },
-  NOTIFICATION_FAILED: {
-    message: 'Ein Hinweis ließ sich nicht zustellen',
-    user_friendly_message: 'Wir wollten etwas mitteilen und konnten es nicht.',
-    action_required: 'Die Unterhaltung neu laden, um ihren Stand zu sehen',
-  },
   FALLBACK_DELIVERY_FAILED: {
     message: 'Unser Hinweis auf Wartendes kam nicht an',
     user_friendly_message: 'Während der Abwesenheit kam unsere Nachricht über das, was wartet, nicht durch.',

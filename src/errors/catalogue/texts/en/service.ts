@@ -159,11 +159,6 @@ export const SERVICE = {
     user_friendly_message: 'A part of the service is not as it should be. What you do is not affected yet.',
     action_required: 'Nothing to do',
   },
-  NOTIFICATION_FAILED: {
-    message: 'A notice could not be delivered',
-    user_friendly_message: 'We wanted to tell you something and could not.',
-    action_required: 'Reload the conversation to see its state',
-  },
   FALLBACK_DELIVERY_FAILED: {
     message: 'We could not tell you what is waiting',
     user_friendly_message: 'You were away, and our message about what is waiting for you did not get through.',
