@@ -7,6 +7,7 @@ import { AttemptSteps } from './attempt-steps.service';
 import { AttemptText } from './attempt-text';
 import { BUILTIN_AGENTS } from './builtin';
 import { Checkpoints } from './checkpoints.service';
+import { DispatchCanary } from './dispatch-canary.service';
 import { Dispatcher } from './dispatcher.service';
 import { MessageBatch } from './message-batch.service';
 import { MessageIntake } from './message-intake.service';
@@ -51,6 +52,7 @@ import { Workers } from './workers.service';
     AttemptSteps,
     AttemptText,
     Checkpoints,
+    DispatchCanary,
     Dispatcher,
     MessageBatch,
     MessageIntake,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ComponentError, FailureReporter, type Failure } from '../errors';
 import { MailboxStore, type NewEvent } from '../mailbox';
-import { Database, type Sql } from '../persistence';
+import { Database, type Sql, type Transaction } from '../persistence';
 import { AttemptText } from './attempt-text';
 import { leaseBegins, leaseEnds } from './lease-history';
 import { hasEnded, RUN_COLUMNS, type Run } from './run';
@@ -45,6 +45,12 @@ export class RunLeases {
     return leased !== null && transition === 'claim' ? this.recover(leased, candidate.worker_id) : leased;
   }
 
+  /** Takes the lease of a run that nobody but this transaction knows of; null where it may not run. */
+  async takeIn(tx: Transaction, runId: string): Promise<Run | null> {
+    const candidate = await this.candidate(tx, runId, '');
+    return candidate && this.leaseIn(tx, candidate, transitionOf(candidate));
+  }
+
   /** Whether this very lease is the last one, and its run has not ended. */
   async holds({ id, fence }: Run): Promise<boolean> {
     const text = `SELECT 1 FROM runs WHERE id = $1 AND fence = $2 AND status = 'running'`;
@@ -61,16 +67,18 @@ export class RunLeases {
   }
 
   private lease(candidate: Run, transition: Transition): Promise<Run | null> {
-    return this.database.transaction(async (tx) => {
-      const locked = await this.candidate(tx, candidate.id, ' FOR UPDATE');
-      // Begun or given back meanwhile: its next wake-up tells that it was.
-      if (locked?.fence !== candidate.fence || transitionOf(locked) !== transition) return null;
-      const { id, host } = this.workers;
-      const [run] = await tx.query<Run>(lease(transition), [candidate.id, id, host, process.pid]);
-      if (run === undefined) return null;
-      if (transition === 'start') await this.mailbox.append(tx, run.user_id, [started(run)]);
-      return run;
-    });
+    return this.database.transaction((tx) => this.leaseIn(tx, candidate, transition));
+  }
+
+  private async leaseIn(tx: Transaction, candidate: Run, transition: Transition): Promise<Run | null> {
+    const locked = await this.candidate(tx, candidate.id, ' FOR UPDATE');
+    // Begun or given back meanwhile: its next wake-up tells that it was.
+    if (locked?.fence !== candidate.fence || transitionOf(locked) !== transition) return null;
+    const { id, host } = this.workers;
+    const [run] = await tx.query<Run>(lease(transition), [candidate.id, id, host, process.pid]);
+    if (run === undefined) return null;
+    if (transition === 'start') await this.mailbox.append(tx, run.user_id, [started(run)]);
+    return run;
   }
 
   /** Begins the next attempt of a claimed run. Whoever has claimed it is alone, so that the loss is on record once. */

@@ -2,8 +2,15 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { loadConfig } from '../config';
 import type { FailureReporter } from '../errors';
 import { Database } from '../persistence';
+import { MailboxStore } from '../mailbox';
+import { InProcessBus } from '../mailbox/in-process-bus';
 import { ActiveRuns } from './active-runs';
 import type { AgentRegistry } from './agent-registry';
+import type { AttemptText } from './attempt-text';
+import { DispatchCanary } from './dispatch-canary.service';
+import { RunInputs } from './run-inputs.store';
+import { RunLeases } from './run-leases.service';
+import { RunStore } from './run.store';
 import { SupervisorIndicator } from './supervisor.indicator';
 import { Workers } from './workers.service';
 
@@ -28,14 +35,21 @@ describe('the health of the supervisor', () => {
     database = new Database(config.persistence);
     workers = new Workers(database, config, reporter);
     active = new ActiveRuns();
-    indicator = new SupervisorIndicator(workers, active, agents, database, config);
+    indicator = new SupervisorIndicator(workers, active, agents, database, config, canary());
     database.connect(test.url);
   });
 
   afterEach(async () => {
+    jest.restoreAllMocks();
     await workers.stop();
     await database.close();
   });
+
+  function canary(): DispatchCanary {
+    const mailbox = new MailboxStore(database, new InProcessBus(reporter));
+    const leases = new RunLeases(database, mailbox, {} as AttemptText, workers, reporter);
+    return new DispatchCanary(database, leases, new RunStore(database, active, new RunInputs(database)));
+  }
 
   it('suffers in a gateway as long as no process runs agents', async () => {
     database.markOpened();
@@ -43,7 +57,7 @@ describe('the health of the supervisor', () => {
     const issuer = { AUTH_JWT_SECRET: 'x'.repeat(32), AUTH_JWT_ISSUER: 'issuer', AUTH_JWT_AUDIENCE: 'clarion' };
     const role = loadConfig({ ...shared, ...issuer });
     const gateway = new Workers(database, role, reporter);
-    const own = new SupervisorIndicator(gateway, active, agents, database, role);
+    const own = new SupervisorIndicator(gateway, active, agents, database, role, canary());
     await gateway.start();
     expect(await own.check(AbortSignal.timeout(5_000))).toMatchObject({
       status: 'degraded',
@@ -62,6 +76,60 @@ describe('the health of the supervisor', () => {
     expect(await indicator.check(AbortSignal.timeout(5_000))).toMatchObject({
       status: 'healthy',
       details: { worker_id: workers.id, active_runs: 1, run_limit: 200, agents: ['guide', 'drill'] },
+    });
+  });
+
+  it('dispatches an agent each time, and leaves nothing of it', async () => {
+    database.markOpened();
+    await workers.start();
+    const lives = jest.spyOn(RunStore.prototype, 'end');
+    for (let check = 1; check <= 3; check += 1) {
+      const found = await indicator.check(AbortSignal.timeout(5_000));
+      expect(found).toMatchObject({ status: 'healthy', details: { dispatch_ms: expect.any(Number) } });
+      expect(lives).toHaveBeenCalledTimes(check);
+    }
+    expect(lives.mock.calls[0]).toMatchObject([
+      {},
+      { status: 'running', attempt: 1, fence: 1 },
+      { content: 'health check' },
+    ]);
+    for (const table of ['threads', 'messages', 'runs', 'mailboxes', 'mailbox_events'])
+      expect(await database.query(`SELECT 1 FROM ${table}`)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a run cannot be stored',
+      'ALTER TABLE runs RENAME TO gone',
+      'Runs cannot be advanced',
+      'DATABASE_SCHEMA_OUTDATED',
+    ],
+    [
+      'no lease is to be had',
+      'ALTER TABLE runs ALTER attempt SET DEFAULT 99',
+      'An agent could not be dispatched',
+      'AGENT_OUTPUT_INVALID',
+    ],
+  ])('is bad when %s', async (_what, breaking, problem, reason) => {
+    database.markOpened();
+    await workers.start();
+    await database.query(breaking);
+    expect(await indicator.check(AbortSignal.timeout(5_000))).toMatchObject({
+      status: 'failed',
+      problem,
+      cause: { reason },
+    });
+    await database.query(
+      breaking.includes('RENAME') ? 'ALTER TABLE gone RENAME TO runs' : 'ALTER TABLE runs ALTER attempt SET DEFAULT 0',
+    );
+  });
+
+  it('names the database where that keeps it waiting', async () => {
+    database.markOpened();
+    await workers.start();
+    expect(indicator.unanswered()).toMatchObject({
+      suggestion: 'see the component database',
+      cause: { reason: 'DATABASE_TIMEOUT' },
     });
   });
 

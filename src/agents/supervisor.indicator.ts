@@ -1,16 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
-import { ComponentError } from '../errors';
+import { classify, ComponentError } from '../errors';
 import { Database } from '../persistence';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
 import { ActiveRuns } from './active-runs';
 import { AgentRegistry } from './agent-registry';
+import { DispatchCanary } from './dispatch-canary.service';
 import { Workers } from './workers.service';
 
 const LOOK_AGAIN_MS = 25;
 
-/** This process shows its sign of life, so that it may lease runs; how many it advances, by which agents. A gateway asks for others that do. */
+/** This process shows its sign of life, and dispatches an agent; how many runs it advances, by which agents. A gateway asks for others that do. */
 @Injectable()
 export class SupervisorIndicator extends HealthIndicator {
   override readonly component = 'supervisor';
@@ -21,6 +22,7 @@ export class SupervisorIndicator extends HealthIndicator {
     private readonly agents: AgentRegistry,
     private readonly database: Database,
     private readonly config: AppConfig,
+    private readonly canary: DispatchCanary,
   ) {
     super();
   }
@@ -28,22 +30,44 @@ export class SupervisorIndicator extends HealthIndicator {
   override async check(signal: AbortSignal): Promise<HealthFinding> {
     await this.untilSteady(signal);
     if (this.workers.steadyForMs === null) return this.unanswered();
+    try {
+      return await this.dispatched();
+    } catch (error) {
+      const cause = classify(error, 'AgentSupervisor');
+      if (cause.definition.component === 'Database') return this.standingStill(cause);
+      const problem = 'An agent could not be dispatched';
+      const suggestion = 'look the failure up by its reason in the log, and restart this process';
+      return { status: 'failed', details: this.details(), problem, suggestion, cause };
+    }
+  }
+
+  private async dispatched(): Promise<HealthFinding> {
     const details = this.details();
-    if (this.config.server.runsJobs) return { status: 'healthy', details };
+    if (this.config.server.runsJobs) {
+      const began = performance.now();
+      await this.canary.fly();
+      return { status: 'healthy', details: { ...details, dispatch_ms: Math.round(performance.now() - began) } };
+    }
     const alive = await this.workers.countAlive();
     return alive === 0 ? noWorkers(details) : { status: 'healthy', details: { ...details, workers: alive } };
   }
 
+  /** Of a process that shows its sign of life only the database can keep a check waiting. */
   override unanswered(): HealthFinding {
+    if (!this.database.ready) return this.standingStill(ComponentError.database('DATABASE_UNAVAILABLE'));
+    if (this.workers.steadyForMs !== null) return this.standingStill(ComponentError.database('DATABASE_TIMEOUT'));
     const details = this.details();
-    if (!this.database.ready) {
-      const cause = ComponentError.database('DATABASE_UNAVAILABLE');
-      const problem = 'Runs stand still while the database is away';
-      return { status: 'failed', details, problem, suggestion: 'see the component database', cause };
-    }
     const cause = ComponentError.agentSupervisor('WORKER_LOST', { details: { worker_id: this.workers.id } });
     const problem = 'This process shows no sign of life in the database';
     return { status: 'failed', details, problem, suggestion: 'look for worker.heartbeat in the log', cause };
+  }
+
+  private standingStill(cause: ComponentError): HealthFinding {
+    const problem =
+      cause.reason === 'DATABASE_UNAVAILABLE'
+        ? 'Runs stand still while the database is away'
+        : 'Runs cannot be advanced';
+    return { status: 'failed', details: this.details(), problem, suggestion: 'see the component database', cause };
   }
 
   /** While a heartbeat is being written nothing is known for a moment: only a gap that lasts is one. */

@@ -1,22 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { ComponentError } from '../errors';
-import { MailboxStore, UserBus } from '../mailbox';
+import { classify, ComponentError } from '../errors';
+import { MailboxCanary } from '../mailbox';
 import { type HealthFinding, HealthIndicator, MetricsRegistry } from '../telemetry';
 import { Connections } from './connections.service';
 import { RecentFailures } from './recent-failures';
 
-/** No user has an empty id. */
-const NOBODY = '';
-
-/** What is published on a live channel arrives, the log can be read, and hardly any delivery failed lately. */
+/** An event comes into a mailbox, over the live channel and out of the log again, and hardly any delivery failed lately. */
 @Injectable()
 export class BridgeIndicator extends HealthIndicator {
   override readonly component = 'bridge';
   private readonly recent: RecentFailures;
 
   constructor(
-    private readonly bus: UserBus,
-    private readonly mailbox: MailboxStore,
+    private readonly canary: MailboxCanary,
     private readonly connections: Connections,
     metrics: MetricsRegistry,
   ) {
@@ -26,31 +22,31 @@ export class BridgeIndicator extends HealthIndicator {
 
   override async check(): Promise<HealthFinding> {
     const details = { connections: this.connections.count };
-    await this.published();
     try {
-      await this.mailbox.readAfter(NOBODY, 0, 1);
+      await this.canary.fly();
     } catch (cause) {
-      const suggestion = 'see the component database';
-      return { status: 'failed', details, problem: 'The log of events cannot be read', suggestion, cause };
+      return { ...this.broken(classify(cause, 'WebSocketBridge')), details };
     }
     return this.recent.judge(details);
   }
 
+  /** Only the database keeps a check waiting. */
   override unanswered(): HealthFinding {
-    const cause = ComponentError.webSocketBridge('EVENT_DELIVERY_FAILED');
-    const problem = 'What is published does not arrive, or the log does not answer';
-    return { status: 'failed', problem, suggestion: 'see the component database; else restart this process', cause };
+    return this.broken(ComponentError.database('DATABASE_TIMEOUT'));
   }
 
-  /** Resolves when a signal has made its way over the bus. */
-  private async published(): Promise<void> {
-    const arrived = Promise.withResolvers<void>();
-    const subscription = this.bus.subscribe(NOBODY, () => arrived.resolve());
-    try {
-      this.bus.publish(NOBODY, { kind: 'events', events: [] });
-      await arrived.promise;
-    } finally {
-      subscription.end();
+  private broken(cause: ComponentError): HealthFinding {
+    const { component } = cause.definition;
+    if (component === 'Database') {
+      const problem = this.canary.stage === 'read' ? 'The log of events cannot be read' : 'No event can be stored';
+      return { status: 'failed', problem, suggestion: 'see the component database', cause };
     }
+    if (component === 'Redis') {
+      // Every connection compares itself with the log: what is not heard of comes seconds late.
+      const problem = 'Events of other processes come late: what is published does not come back from Redis';
+      return { status: 'degraded', problem, suggestion: 'see the component redis', cause };
+    }
+    const problem = 'What is published does not arrive, or not in the log';
+    return { status: 'failed', problem, suggestion: 'restart this process if it stays so', cause };
   }
 }

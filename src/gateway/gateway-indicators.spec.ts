@@ -1,8 +1,16 @@
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { loadConfig } from '../config';
-import { CATALOGUE, classify, type Failure, type FailureContext, FailureReporter, type Reason } from '../errors';
+import {
+  CATALOGUE,
+  classify,
+  ComponentError,
+  type Failure,
+  type FailureContext,
+  FailureReporter,
+  type Reason,
+} from '../errors';
 import { FailureMetrics } from '../errors/failure-metrics';
-import { MailboxStore, UserBus, type UserSubscription } from '../mailbox';
+import { CANARY_USER, MailboxCanary, MailboxStore, type UserBus } from '../mailbox';
 import { InProcessBus } from '../mailbox/in-process-bus';
 import { Database } from '../persistence';
 import { MetricsRegistry } from '../telemetry';
@@ -145,51 +153,66 @@ describe('the health of the bridge', () => {
     await test.drop();
   });
 
-  it('is good when a signal arrives and the log can be read', async () => {
+  function bridge(bus: UserBus = new InProcessBus(reporter), on = database): BridgeIndicator {
+    const canary = new MailboxCanary(on, new MailboxStore(on, bus), bus);
+    return new BridgeIndicator(canary, connections, registry);
+  }
+
+  it('is good when an event comes into a mailbox, over the live channel and out of the log', async () => {
+    const published = jest.spyOn(InProcessBus.prototype, 'publish');
+    expect(await bridge().check()).toEqual({ status: 'healthy', details: { connections: 7, failures_last_minute: 0 } });
+    const [[user, signal] = []] = published.mock.calls;
+    expect([user, signal]).toMatchObject([CANARY_USER, { events: [{ type: 'agent_progress', critical: false }] }]);
+  });
+
+  it('leaves no subscription behind, and a mailbox that does not grow', async () => {
     const bus = new InProcessBus(reporter);
-    const indicator = new BridgeIndicator(bus, new MailboxStore(database, bus), connections, registry);
-    expect(await indicator.check()).toEqual({
-      status: 'healthy',
-      details: { connections: 7, failures_last_minute: 0 },
+    const indicator = bridge(bus);
+    for (let check = 0; check < 120; check += 1) await indicator.check();
+    expect(bus.users).toEqual([]);
+    const [kept] = await database.query<{ events: number }>('SELECT count(*)::int AS events FROM mailbox_events');
+    expect(kept?.events).toBeLessThanOrEqual(101);
+    expect(await database.query('SELECT user_id, unread_since FROM mailboxes')).toEqual([
+      { user_id: CANARY_USER, unread_since: null },
+    ]);
+  });
+
+  it('waits for no other process that stopped while it had the mailbox', async () => {
+    await database.transaction(async (tx) => {
+      await tx.query(`SELECT pg_advisory_xact_lock(hashtext('clarion mailbox canary'))`);
+      await tx.query('SELECT 1 FROM mailboxes FOR UPDATE');
+      expect(await bridge().check()).toMatchObject({ status: 'healthy' });
     });
   });
 
-  it('leaves no subscription behind', async () => {
-    const bus = new InProcessBus(reporter);
-    const ended: boolean[] = [];
-    const subscribe = bus.subscribe.bind(bus);
-    jest.spyOn(bus, 'subscribe').mockImplementation((user, listener) => {
-      const { ready, end } = subscribe(user, listener);
-      return { ready, end: () => ended.push(true) && end() };
-    });
-    await new BridgeIndicator(bus, new MailboxStore(database, bus), connections, registry).check();
-    expect(ended).toEqual([true]);
-  });
-
-  it('is bad when the log cannot be read', async () => {
-    const bus = new InProcessBus(reporter);
+  it('is bad when nothing can be stored, and names the database', async () => {
     const away = new Database(loadConfig({}).persistence);
-    const indicator = new BridgeIndicator(bus, new MailboxStore(away, bus), connections, registry);
-    expect(await indicator.check()).toMatchObject({
-      status: 'failed',
-      problem: 'The log of events cannot be read',
+    const expected = { status: 'failed', suggestion: 'see the component database' };
+    expect(await bridge(undefined, away).check()).toMatchObject({
+      ...expected,
+      problem: 'No event can be stored',
       cause: { reason: 'DATABASE_UNAVAILABLE' },
     });
+    expect(bridge().unanswered()).toMatchObject({ ...expected, cause: { reason: 'DATABASE_TIMEOUT' } });
   });
 
-  it('waits for a signal that does not arrive, and says what that means', async () => {
-    class DeafBus extends UserBus {
+  it('is bad when the live channel is deaf, and suffers when other processes are not reached', async () => {
+    class DeafBus extends InProcessBus {
       override publish(): void {}
-      override subscribe(): UserSubscription {
-        return { ready: Promise.resolve(), end: () => undefined };
+    }
+    expect(await bridge(new DeafBus(reporter)).check()).toMatchObject({
+      status: 'failed',
+      cause: { reason: 'EVENT_DELIVERY_FAILED' },
+    });
+    class AloneBus extends InProcessBus {
+      override async echo(): Promise<void> {
+        throw ComponentError.redis('REDIS_TIMEOUT');
       }
     }
-    const bus = new DeafBus();
-    const indicator = new BridgeIndicator(bus, new MailboxStore(database, bus), connections, registry);
-    const settled = jest.fn();
-    void Promise.allSettled([indicator.check()]).then(settled);
-    await database.query('SELECT 1');
-    expect(settled).not.toHaveBeenCalled();
-    expect(indicator.unanswered()).toMatchObject({ status: 'failed', cause: { reason: 'EVENT_DELIVERY_FAILED' } });
+    expect(await bridge(new AloneBus(reporter)).check()).toMatchObject({
+      status: 'degraded',
+      suggestion: 'see the component redis',
+      cause: { reason: 'REDIS_TIMEOUT' },
+    });
   });
 });

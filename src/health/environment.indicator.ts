@@ -1,6 +1,6 @@
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants, rm, statfs, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
@@ -16,6 +16,8 @@ const LAG_DEGRADED_MS = 250;
 /** Not the slowest: one long tick, as at the start, is no trouble; one in ten is. */
 const LAG_PERCENTILE = 90;
 const LAG_RESOLUTION_MS = 20;
+/** A block of most file systems. */
+const PROBE = Buffer.alloc(4_096, 1);
 
 interface Figures {
   readonly disk_free_mb: number;
@@ -83,11 +85,22 @@ export function judge(figures: Figures, dataDir: string): HealthFinding {
 async function freeDiskMb(directory: string): Promise<number> {
   try {
     await access(directory, constants.W_OK);
+    await assertTakesData(directory);
     const { bavail, bsize } = await statfs(directory);
     return Math.floor((bavail * bsize) / MEBIBYTE);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return freeDiskMb(dirname(directory));
     throw error;
+  }
+}
+
+/** A quota, a limit of the process or a broken disk shows itself in writing alone. */
+async function assertTakesData(directory: string): Promise<void> {
+  const file = join(directory, `.health-check-${process.pid}`);
+  try {
+    await writeFile(file, PROBE);
+  } finally {
+    await rm(file, { force: true });
   }
 }
 
@@ -103,6 +116,9 @@ function memory(): Omit<Figures, 'disk_free_mb' | 'event_loop_lag_ms'> {
   };
 }
 
+/** No space, over quota, larger than a file may be. */
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
 function unusable(dataDir: string, cause: unknown): HealthFinding {
   const { code = 'unknown' } = cause as NodeJS.ErrnoException;
   const details = { path: dataDir, problem: code };
@@ -110,7 +126,7 @@ function unusable(dataDir: string, cause: unknown): HealthFinding {
     status: 'failed',
     details,
     problem: `${dataDir} cannot be used (${code})`,
-    suggestion: 'let the user of this process write there, or set DATA_DIR',
+    suggestion: FULL.has(code) ? 'make room on that disk' : 'let the user of this process write there, or set DATA_DIR',
     cause: ComponentError.dependencies('DATA_DIR_UNUSABLE', { details, cause }),
   };
 }

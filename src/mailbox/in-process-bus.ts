@@ -31,6 +31,8 @@ export class InProcessBus extends UserBus {
     return { ready: Promise.resolve(), end };
   }
 
+  override async echo(): Promise<void> {}
+
   /** Everybody who has a listener. */
   get users(): string[] {
     return [...this.listeners.keys()];

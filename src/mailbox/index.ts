@@ -1,4 +1,5 @@
 export { withoutContent } from './erased-events';
+export { CANARY_USER, MailboxCanary } from './mailbox-canary.service';
 export { MailboxModule } from './mailbox.module';
 export { MailboxNotifications } from './mailbox-notifications';
 export { MailboxStore, type MailboxState } from './mailbox.store';

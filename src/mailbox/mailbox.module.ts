@@ -3,6 +3,7 @@ import { FailureReporter } from '../errors';
 import { RedisConnections } from '../redis';
 import { EpochsStore } from './epochs.store';
 import { InProcessBus } from './in-process-bus';
+import { MailboxCanary } from './mailbox-canary.service';
 import { MailboxEpochs } from './mailbox-epochs.task';
 import { MailboxNotifications } from './mailbox-notifications';
 import { MailboxRetention } from './mailbox-retention.task';
@@ -17,6 +18,7 @@ import { UserBus } from './user-bus';
 @Module({
   providers: [
     MailboxStore,
+    MailboxCanary,
     PositionsStore,
     MailboxNotifications,
     RetentionStore,
@@ -32,6 +34,6 @@ import { UserBus } from './user-bus';
       inject: [RedisConnections, FailureReporter],
     },
   ],
-  exports: [MailboxStore, PositionsStore, MailboxNotifications, UserBus],
+  exports: [MailboxCanary, MailboxStore, PositionsStore, MailboxNotifications, UserBus],
 })
 export class MailboxModule {}

@@ -18,6 +18,8 @@ class Recorder extends UserBus {
   override subscribe(): UserSubscription {
     return { ready: Promise.resolve(), end: () => undefined };
   }
+
+  override async echo(): Promise<void> {}
 }
 
 const progress = (message: string): NewEvent => ({ type: 'agent_progress', data: { progress: 0.5, message } });

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChainableCommander, Redis } from 'ioredis';
-import { ComponentError, redisReplyCode, type FailureReporter } from '../errors';
-import { executePipeline, type RedisConnections } from '../redis';
+import { ComponentError, redisReplyCode, within, type FailureReporter } from '../errors';
+import { executePipeline, redisError, type RedisConnections } from '../redis';
 import type { InProcessBus } from './in-process-bus';
 import { UserBus, type UserSignal, type UserSignalListener, type UserSubscription } from './user-bus';
 
 /** How long whoever subscribes waits for Redis; where it takes longer, a doubt makes good what was missed. */
 const JOIN_MS = 500;
+/** Less than a check of health may take. */
+const ECHO_MS = 600;
+const ECHO_AGAIN_MS = 100;
 const ORIGIN_BYTES = 8;
 const DOUBT: UserSignal = { kind: 'doubt' };
 
@@ -28,6 +31,9 @@ export class RedisBus extends UserBus {
   private readonly prefix: string;
   /** Every process listens to it; what comes there is a doubt about everything. */
   private readonly everybody: string;
+  /** This process alone listens to it. */
+  private readonly own: string;
+  private readonly echoes = new Set<() => void>();
   private readonly mostUnderWay: number;
   private readonly joining = new Map<string, Promise<void>>();
   private pending = new Map<string, UserSignal[]>();
@@ -37,7 +43,7 @@ export class RedisBus extends UserBus {
 
   constructor(
     private readonly local: InProcessBus,
-    redis: RedisConnections,
+    private readonly redis: RedisConnections,
     private readonly reporter: FailureReporter,
     { mostUnderWay = 16 * 1024 * 1024 }: RedisBusOptions = {},
   ) {
@@ -49,6 +55,7 @@ export class RedisBus extends UserBus {
     const database = this.subscriber.options.db ?? 0;
     this.prefix = `clarion:${database}:user:`;
     this.everybody = `clarion:${database}:everybody`;
+    this.own = `clarion:${database}:echo:${this.origin}`;
     this.publisher.on('ready', () => void this.tellOfLoss());
     this.subscriber.on('ready', () => void this.joinAll());
     this.subscriber.on('smessage', (channel: string, message: string) => this.receive(channel, message));
@@ -82,6 +89,26 @@ export class RedisBus extends UserBus {
     };
   }
 
+  /** Called again and again until it is heard: a connection may be on its way back, or about to subscribe. */
+  override async echo(): Promise<void> {
+    if (!this.redis.ready) return;
+    const heard = Promise.withResolvers<void>();
+    const call = (): void => {
+      if (this.publisher.status === 'ready') void this.done(this.publisher.spublish(this.own, ''));
+    };
+    this.echoes.add(heard.resolve);
+    const calling = setInterval(call, ECHO_AGAIN_MS);
+    call();
+    try {
+      await within(ECHO_MS, heard.promise);
+    } catch (error) {
+      throw redisError(error);
+    } finally {
+      clearInterval(calling);
+      this.echoes.delete(heard.resolve);
+    }
+  }
+
   private join(userId: string): Promise<void> {
     if (this.subscriber.status !== 'ready') return Promise.resolve();
     const asked = performance.now();
@@ -101,7 +128,7 @@ export class RedisBus extends UserBus {
   /** On a new connection: nobody knows what was published before it. */
   private async joinAll(): Promise<void> {
     this.refused = false;
-    const channels = [this.everybody, ...this.local.users.map((userId) => this.prefix + userId)];
+    const channels = [this.everybody, this.own, ...this.local.users.map((userId) => this.prefix + userId)];
     await Promise.all(channels.map((channel) => this.done(this.subscriber.ssubscribe(channel))));
     this.doubtAll();
   }
@@ -111,6 +138,7 @@ export class RedisBus extends UserBus {
   }
 
   private receive(channel: string, message: string): void {
+    if (channel === this.own) return this.echoes.forEach((heard) => heard());
     if (message.startsWith(this.origin)) return;
     if (channel === this.everybody) return this.doubtAll();
     const userId = channel.slice(this.prefix.length);

@@ -23,4 +23,9 @@ export abstract class UserBus {
   /** Never throws; a failing listener harms neither the writer nor another listener. */
   abstract publish(userId: string, signal: UserSignal): void;
   abstract subscribe(userId: string, listener: UserSignalListener): UserSubscription;
+  /**
+   * Resolves when a signal has left this process and come back; at once where none leaves it, or what carries them is known to be away.
+   * @throws ComponentError REDIS_TIMEOUT, or what Redis says
+   */
+  abstract echo(): Promise<void>;
 }

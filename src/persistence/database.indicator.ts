@@ -5,7 +5,9 @@ import { type HealthFinding, HealthIndicator } from '../telemetry';
 import { Database } from './database';
 import { PersistenceLifecycle } from './persistence-lifecycle.service';
 
-/** PostgreSQL answers a statement through the pool, its schema is in place, and the pool is not overrun. */
+const READ_ONLY = `SELECT current_setting('transaction_read_only') AS read_only`;
+
+/** PostgreSQL answers a statement through the pool, takes writes, its schema is in place, and the pool is not overrun. */
 @Injectable()
 export class DatabaseIndicator extends HealthIndicator {
   override readonly component = 'database';
@@ -21,7 +23,8 @@ export class DatabaseIndicator extends HealthIndicator {
   override async check(): Promise<HealthFinding> {
     const began = performance.now();
     try {
-      await this.database.query('SELECT 1');
+      const [state] = await this.database.query<{ read_only: string }>(READ_ONLY);
+      if (state?.read_only === 'on') return this.away(ComponentError.database('DATABASE_READ_ONLY'));
     } catch (error) {
       return this.away(classify(error, 'Database'));
     }
@@ -60,6 +63,9 @@ export class DatabaseIndicator extends HealthIndicator {
       : 'check that it runs';
     if (error.reason === 'DATABASE_CAPACITY') {
       return { problem: 'has no connection left', suggestion: 'raise DATABASE_POOL_SIZE, or max_connections there' };
+    }
+    if (error.reason === 'DATABASE_READ_ONLY') {
+      return { problem: `takes no writes at ${at}`, suggestion: 'let DATABASE_URL name the primary' };
     }
     if (error.reason === 'DATABASE_TIMEOUT') return { problem: `does not answer at ${at}`, suggestion };
     switch (driverCode(error)) {

@@ -56,6 +56,12 @@ export const QUEUES = {
   }),
   'message-recovery': define(rounds(20)),
   'fallback-delivery': define(rounds(10)),
+  /** A job that is sent and done shows that the queues work. One that was not done has an id that stands in the way of the next. */
+  'health-checks': define({
+    data: z.object({ id: z.string().min(1).max(100) }),
+    jobs: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+    concurrency: () => 10,
+  }),
   'alert-deliveries': define({
     data: z.object({ delivery_id: z.uuid() }),
     jobs: {

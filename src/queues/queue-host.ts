@@ -6,6 +6,7 @@ import { HostedWorker } from './hosted-worker';
 import { JobFailures } from './job-failures';
 import { HostedQueue, type QueueConnections } from './bull';
 import { QueueBackend } from './queue-backend';
+import { QueueCanary } from './queue-canary.service';
 import { type Processors, QUEUE_NAMES, type QueueName, QUEUES } from './queue-definitions';
 import { QueueMetrics } from './queue-metrics';
 
@@ -31,6 +32,7 @@ export class QueueHost {
     private readonly backend: QueueBackend,
     private readonly failures: JobFailures,
     private readonly metrics: QueueMetrics,
+    private readonly canary: QueueCanary,
   ) {}
 
   get isOpen(): boolean {
@@ -56,7 +58,7 @@ export class QueueHost {
   async open(processors: Partial<Processors>): Promise<void> {
     try {
       await this.backend.prepare();
-      await this.openAll(processors);
+      await this.openAll(this.withCanary(processors));
     } catch (error) {
       if (error instanceof ComponentError || error instanceof DatabaseError) throw error;
       throw ComponentError.redis('QUEUE_UNAVAILABLE', { cause: error });
@@ -82,6 +84,13 @@ export class QueueHost {
     }
   }
 
+  /** Resolves when a job that is sent now was done; in a process without workers, when it was taken. */
+  async roundTrip(signal: AbortSignal): Promise<void> {
+    const queue = this.queue('health-checks');
+    if ((this.opened?.workers.size ?? 0) > 0) await this.canary.fly(queue, signal);
+    else await this.canary.send(queue);
+  }
+
   /** The workers take no jobs any more; those that are worked on go on. */
   async stopTaking(): Promise<void> {
     await Promise.all([...(this.opened?.workers.values() ?? [])].map((worker) => worker.stopTaking()));
@@ -94,6 +103,11 @@ export class QueueHost {
     await Promise.all([...opened.workers.values()].map((worker) => worker.close()));
     const closing = [...opened.queues.values()].map((queue) => within(CLOSE_TIMEOUT_MS, queue.close()));
     await Promise.allSettled([...closing, within(CLOSE_TIMEOUT_MS, opened.connections.end())]);
+  }
+
+  private withCanary(processors: Partial<Processors>): Partial<Processors> {
+    const none = Object.keys(processors).length === 0;
+    return none ? processors : { ...processors, 'health-checks': async (data) => this.canary.arrived(data) };
   }
 
   private async openAll(processors: Partial<Processors>): Promise<void> {

@@ -17,6 +17,7 @@ import { JobFailures } from './job-failures';
 import { PostgresQueues } from './postgres-queues';
 import type { QueueBackend } from './queue-backend';
 import type { Processors } from './queue-definitions';
+import { QueueCanary } from './queue-canary.service';
 import { QueueHost } from './queue-host';
 import { QueueMetrics } from './queue-metrics';
 import { RedisQueues } from './redis-queues';
@@ -83,7 +84,8 @@ export function createHost(backend: QueueBackend, environment: Record<string, st
   const registry = new MetricsRegistry();
   const metrics = new QueueMetrics(registry);
   const reporter = new RecordingReporter();
-  return { host: new QueueHost(config, backend, new JobFailures(reporter, metrics), metrics), reporter, registry };
+  const failures = new JobFailures(reporter, metrics);
+  return { host: new QueueHost(config, backend, failures, metrics, new QueueCanary()), reporter, registry };
 }
 
 /** Resolves when `condition` holds; looks every 20 ms. */

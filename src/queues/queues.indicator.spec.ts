@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Database } from '../persistence';
 import { BullRunQueue } from './bull-run-queue';
 import { QUEUE_NAMES } from './queue-definitions';
 import type { QueueHost } from './queue-host';
@@ -16,7 +17,7 @@ describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
   beforeEach(async () => {
     server = await start();
     ({ host } = createHost(server.backend));
-    indicator = new QueuesIndicator(host, server.backend);
+    indicator = new QueuesIndicator(host, server.backend, { ready: true } as Database);
     bad = server.backend.kind === 'redis' ? 'degraded' : 'failed';
   });
 
@@ -26,27 +27,50 @@ describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
     await server.stop();
   });
 
+  const check = () => indicator.check(AbortSignal.timeout(800));
   const open = () => host.open({ 'agent-runs': async () => undefined });
   const enqueue = () => new BullRunQueue(host, server.backend).enqueue([{ run_id: randomUUID(), dispatch: 1 }]);
 
   it('is bad until they are open', async () => {
-    expect(await indicator.check()).toMatchObject({
+    expect(await check()).toMatchObject({
       status: bad,
       problem: 'The queues are not open',
       cause: { reason: 'QUEUE_UNAVAILABLE' },
     });
     await open();
-    expect(await indicator.check()).toEqual({
+    expect(await check()).toEqual({
       status: 'healthy',
-      details: Object.fromEntries(QUEUE_NAMES.map((name) => [name, IDLE])),
+      details: { ...Object.fromEntries(QUEUE_NAMES.map((name) => [name, IDLE])), round_trip_ms: expect.any(Number) },
     });
+  });
+
+  it('sends a job through, again and again, and leaves none', async () => {
+    await open();
+    for (let sent = 0; sent < 3; sent += 1) expect(await check()).toMatchObject({ status: 'healthy' });
+    await until(async () => (await host.queue('health-checks').getJobCountByTypes()) === 0);
+  });
+
+  it('is bad when no worker does the job that is sent, and leaves no more than that one', async () => {
+    await open();
+    await host.stopTaking();
+    const send = () => indicator.check(AbortSignal.timeout(60));
+    const undone = { problem: 'A job that was sent is not done', cause: { reason: 'QUEUE_UNAVAILABLE' } };
+    expect(await send()).toMatchObject({ ...undone, status: 'degraded' });
+    expect(await send()).toMatchObject({ ...undone, status: 'degraded' });
+    expect(await send()).toMatchObject({ ...undone, status: bad });
+    expect(await host.queue('health-checks').getJobCountByTypes()).toBe(1);
+  });
+
+  it('needs no worker in a process that runs no jobs', async () => {
+    await host.open({});
+    expect(await check()).toMatchObject({ status: 'healthy' });
   });
 
   it('suffers from a queue that is paused', async () => {
     await open();
     await host.queue('agent-runs').pause();
     await enqueue();
-    expect(await indicator.check()).toMatchObject({
+    expect(await check()).toMatchObject({
       status: 'degraded',
       details: { 'agent-runs': { waiting: 1, paused: true } },
       problem: 'The queue agent-runs is paused',
@@ -60,11 +84,11 @@ describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
     await enqueue();
     // The worker may have taken the job, and then gives it back.
     await until(async () => (await host.queue('agent-runs').getWaitingCount()) === 1);
-    expect(await indicator.check()).toMatchObject({ status: 'healthy', details: { 'agent-runs': { waiting: 1 } } });
     const later = Date.now() + 61_000;
     jest.spyOn(Date, 'now').mockReturnValue(later);
-    expect(await indicator.check()).toMatchObject({
+    expect(await check()).toMatchObject({
       status: 'degraded',
+      details: { 'agent-runs': { waiting: 1 } },
       problem: 'Jobs of agent-runs wait for more than 60 s',
     });
   });
@@ -72,7 +96,7 @@ describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
   it('is bad when what they are in has lost them', async () => {
     await open();
     jest.spyOn(host.queue('agent-runs'), 'isPaused').mockRejectedValue(new Error('relation does not exist'));
-    expect(await indicator.check()).toMatchObject({
+    expect(await check()).toMatchObject({
       status: bad,
       problem: 'The queues do not work',
       cause: { reason: 'QUEUE_UNAVAILABLE', cause: { message: 'relation does not exist' } },

@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { JobType } from 'bullmq';
-import { ComponentError } from '../errors';
+import { classify, ComponentError } from '../errors';
+import { Database } from '../persistence';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
 import type { HostedQueue } from './bull';
 import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
 
-const DEGRADED_BY_REDIS = ['degraded', 'redis'] as const;
-const FAILED_BY_DATABASE = ['failed', 'database'] as const;
 const LONG_WAIT_MS = 60_000;
 
 /** On PostgreSQL the waiting jobs of a paused queue have a state of their own, which BullMQ's types leave out. */
@@ -24,36 +23,79 @@ interface QueueFigures {
   readonly longest_wait_ms: number | undefined;
 }
 
-/** The queues are open and answer, none is paused, and no job waits for minutes. */
+/** So many checks in a row, a job may be late: a moment of load is no failure. */
+const LATE_CHECKS = 2;
+
+/** The queues are open and answer, a job that is sent is done, none is paused, and no job waits for minutes. */
 @Injectable()
 export class QueuesIndicator extends HealthIndicator {
   override readonly component = 'queues';
+  private late = 0;
+  private flying = false;
 
   constructor(
     private readonly host: QueueHost,
     private readonly backend: QueueBackend,
+    private readonly database: Database,
   ) {
     super();
   }
 
-  override async check(): Promise<HealthFinding> {
+  override async check(signal: AbortSignal): Promise<HealthFinding> {
     if (!this.backend.ready) return this.bad('The queues cannot be reached', '');
     if (!this.host.isOpen) return this.bad('The queues are not open', '; they open when it is up');
     try {
-      return judge(await Promise.all(this.host.all().map(figuresOf)));
+      const found = judge(await Promise.all(this.host.all().map(figuresOf)));
+      return found.status === 'healthy' ? await this.flown(found, signal) : found;
     } catch (cause) {
       return this.bad('The queues do not work', ', and queues.watch in the log', cause);
     }
   }
 
   override unanswered(): HealthFinding {
-    return this.bad('The queues do not answer', '');
+    return this.flying ? this.undone() : this.bad('The queues do not answer', '', noAnswer());
+  }
+
+  private async flown(found: HealthFinding, signal: AbortSignal): Promise<HealthFinding> {
+    const began = performance.now();
+    this.flying = true;
+    this.late += 1;
+    try {
+      await this.host.roundTrip(signal);
+    } catch (error) {
+      if (signal.aborted) return this.undone();
+      throw error;
+    } finally {
+      this.flying = false;
+    }
+    this.late = 0;
+    return { ...found, details: { ...found.details, round_trip_ms: Math.round(performance.now() - began) } };
+  }
+
+  private undone(): HealthFinding {
+    const status = this.late > LATE_CHECKS ? this.severity : 'degraded';
+    const suggestion =
+      'see whether this process has processor time; a dead worker is replaced by itself (queues.watch in the log)';
+    return { status, problem: 'A job that was sent is not done', suggestion, cause: unavailable() };
   }
 
   /** Where Redis is away work waits and nothing is refused; without the database nothing goes. */
+  private get severity(): 'degraded' | 'failed' {
+    return this.backend.kind === 'redis' ? 'degraded' : 'failed';
+  }
+
   private bad(problem: string, hint: string, cause?: unknown): HealthFinding {
-    const [status, component] = this.backend.kind === 'redis' ? DEGRADED_BY_REDIS : FAILED_BY_DATABASE;
-    return { status, problem, suggestion: `see the component ${component}${hint}`, cause: unavailable(cause) };
+    const component = this.backend.kind === 'redis' ? 'redis' : 'database';
+    const suggestion = `see the component ${component}${hint}`;
+    return { status: this.severity, problem, suggestion, cause: this.causeOf(cause) };
+  }
+
+  /** On PostgreSQL it is the database that keeps the queues from working, where it does. */
+  private causeOf(cause: unknown): ComponentError {
+    if (this.backend.kind === 'redis') return unavailable(cause);
+    if (!this.database.ready) return ComponentError.database('DATABASE_UNAVAILABLE', { cause });
+    const known = cause === undefined ? null : classify(cause, 'Database');
+    return known === null || known.reason === 'DATABASE_QUERY_FAILED' ? unavailable(cause) : known;
   }
 }
 
@@ -90,6 +132,11 @@ async function figuresOf(queue: HostedQueue): Promise<QueueFigures> {
     failed: count('failed'),
     longest_wait_ms: longest,
   };
+}
+
+/** Of queues that are open, and of which no error is known. */
+function noAnswer(): DOMException {
+  return new DOMException('The queues do not answer', 'TimeoutError');
 }
 
 function unavailable(cause?: unknown): ComponentError {

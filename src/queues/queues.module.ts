@@ -15,6 +15,7 @@ import { JobFailures } from './job-failures';
 import { JobProcessors } from './job-processors.service';
 import { PostgresQueues } from './postgres-queues';
 import { QueueBackend } from './queue-backend';
+import { QueueCanary } from './queue-canary.service';
 import { QueueHost } from './queue-host';
 import { QueueMetrics } from './queue-metrics';
 import { QueuesIndicator } from './queues.indicator';
@@ -42,6 +43,7 @@ function chooseBackend(config: AppConfig, persistence: PersistenceLifecycle, red
     DeliveryProcessor,
     JobFailures,
     JobProcessors,
+    QueueCanary,
     QueueHost,
     QueueMetrics,
     QueuesIndicator,

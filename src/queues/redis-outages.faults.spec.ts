@@ -49,7 +49,7 @@ const run = () => ({ run_id: randomUUID(), dispatch: 1 });
     await redis.open();
     await lifecycle.start();
     const queue = new BullRunQueue(created.host, backend);
-    const indicator = new QueuesIndicator(created.host, backend);
+    const indicator = new QueuesIndicator(created.host, backend, database);
     return { ...created, lifecycle, log, runs: queue, indicator };
   }
 
@@ -64,7 +64,10 @@ const run = () => ({ run_id: randomUUID(), dispatch: 1 });
     const { lifecycle, host, runs, log, indicator } = await startRoom();
     expect(host.isOpen).toBe(false);
     expect(runs.open).toBe(true);
-    expect(await indicator.check()).toMatchObject({ status: 'degraded', problem: 'The queues cannot be reached' });
+    expect(await indicator.check(AbortSignal.timeout(800))).toMatchObject({
+      status: 'degraded',
+      problem: 'The queues cannot be reached',
+    });
     await refusedWithin(500, runs.enqueue([run()]));
     await server.restart();
     await until(() => host.isOpen);
