@@ -1,11 +1,10 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AppConfig } from '../config';
 import { FailureReporter, PeriodicLoop } from '../errors';
 import { AlertEngine } from './alert-engine.service';
 import { AlertMetrics } from './alert-metrics';
 
 const EVERY_MS = 1_000;
-/** What has not come up yet is no trouble before this. */
-const STARTING_MS = 10_000;
 
 /** Looks every second whether somebody has to be told of something. Every process does; of several, one at a time. */
 @Injectable()
@@ -13,7 +12,12 @@ export class AlertsLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
   private readonly loop: PeriodicLoop;
   private starting: NodeJS.Timeout | undefined;
 
-  constructor(engine: AlertEngine, metrics: AlertMetrics, reporter: FailureReporter) {
+  constructor(
+    engine: AlertEngine,
+    metrics: AlertMetrics,
+    reporter: FailureReporter,
+    private readonly config: AppConfig,
+  ) {
     const work = async (): Promise<void> => {
       await engine.evaluate();
       metrics.firing(engine.current);
@@ -22,7 +26,8 @@ export class AlertsLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   onApplicationBootstrap(): void {
-    this.starting = setTimeout(() => this.loop.start(), STARTING_MS);
+    // What has not come up yet is no trouble before this.
+    this.starting = setTimeout(() => this.loop.start(), 2 * this.config.alerts.waitMs);
   }
 
   /** What a process sees that goes down is no trouble: it looks no longer. */

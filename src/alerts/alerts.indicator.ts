@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ComponentError } from '../errors';
+import { classify, ComponentError } from '../errors';
 import { Database } from '../persistence';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
 import { AlertChannels } from './channels/channels.service';
@@ -21,10 +21,9 @@ export class AlertsIndicator extends HealthIndicator {
   override async check(): Promise<HealthFinding> {
     const configured = this.channels.names;
     if (configured.length === 0) return { status: 'not_configured' };
-    const details = { channels: configured.join(', ') };
-    // Without the database alerts are sent at once: they do not depend on it.
-    if (!this.database.ready) return { status: 'healthy', details };
-    const ends = await this.store.lastEnds();
+    const details = this.details();
+    if (!this.database.ready) return this.unanswered();
+    const ends = await this.lastEnds();
     const failed = ends.filter(({ channel, status }) => status === 'failed' && configured.includes(channel));
     const [first] = failed;
     if (first === undefined) return { status: 'healthy', details };
@@ -36,5 +35,24 @@ export class AlertsIndicator extends HealthIndicator {
       suggestion: `look up ${first.support_code ?? 'the failure'}, correct it, then npm run alert:test -- ${first.channel}`,
       cause: ComponentError.integration(all ? 'ALERT_UNDELIVERED' : 'ALERT_CHANNEL_FAILED', { details }),
     };
+  }
+
+  /** Without the database alerts are sent at once: they do not depend on it. */
+  override unanswered(): HealthFinding {
+    return { status: 'healthy', details: this.details() };
+  }
+
+  private details(): { channels: string } {
+    return { channels: this.channels.names.join(', ') };
+  }
+
+  /** None while the database fails. */
+  private async lastEnds(): ReturnType<DeliveryStore['lastEnds']> {
+    try {
+      return await this.store.lastEnds();
+    } catch (error) {
+      if (classify(error, 'Database').definition.component === 'Database') return [];
+      throw error;
+    }
   }
 }

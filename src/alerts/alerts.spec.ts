@@ -119,6 +119,20 @@ describe('an alert', () => {
     expect(words()).toEqual(['trigger redis', 'resolve redis', 'trigger queues']);
   });
 
+  it('is told at once for what is degraded by a critical failure, which is one alert with all that follows', async () => {
+    const { look } = createNode({ ALERT_FAILURES: '1' });
+    await record('REDIS_UNAVAILABLE', 'Redis');
+    await record('QUEUE_UNAVAILABLE', 'Redis');
+    health = {
+      redis: { ...failed('REDIS_UNAVAILABLE'), status: 'degraded' },
+      queues: { ...failed('QUEUE_UNAVAILABLE'), status: 'degraded' },
+      provider: { ...failed('MCP_SERVER_UNAVAILABLE'), status: 'degraded' },
+    };
+    for (const _ of [1, 2, 3]) await look();
+    await until(() => peer.received.length > 0);
+    expect(words()).toEqual(['trigger redis']);
+  });
+
   it('is told for critical failures, and for many failures of one component', async () => {
     const { look } = createNode({ ALERT_FAILURES: '10' });
     await record('INTERNAL_ERROR', 'Internal', 'error', 9);
@@ -302,6 +316,18 @@ describe('without the database', () => {
     await look();
     await look();
     expect(words()).toEqual(['trigger database', 'resolve database']);
+  });
+
+  it('is told of when its trouble has lasted, and not before', async () => {
+    const { look } = createNode({ ALERT_WAIT_MS: '300' });
+    await outage();
+    await look();
+    expect(told()).toEqual([]);
+    await until(async () => {
+      await look();
+      return peer.received.length > 0;
+    });
+    expect(words()).toEqual(['trigger database']);
   });
 
   it('what a killed process had told is known to the next, with the database still away', async () => {

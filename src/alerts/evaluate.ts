@@ -2,7 +2,7 @@ import type { AppConfig } from '../config';
 import { causesOf, componentOf } from './causes';
 import { type AlertState, observe, type Sighting, tick } from './lifecycle';
 import type { AlertAction } from './notice';
-import { type Facts, type FailureCount, RULES } from './rules';
+import { type Facts, type FailureCount, isFailed, RULES } from './rules';
 
 /** Nobody is told of what a silence covers. Null covers everything. */
 export interface Silence {
@@ -67,7 +67,7 @@ function keyOf({ rule, group }: { rule: string; group: string }): string {
 /** A failed component mutes what follows from it, and the other alerts about itself. */
 function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health }: Facts): string | null {
   const failed = (component: string): boolean =>
-    health[component]?.status === 'failed' ||
+    (health[component] !== undefined && isFailed(health[component], component)) ||
     all.some(({ rule, group, status }) => rule === 'component-failed' && group === component && status !== 'resolved');
   const cause = causesOf(alert.component).find(failed);
   if (cause !== undefined) return `component-failed ${cause}`;
@@ -85,19 +85,25 @@ function silencedBy({ rule, group }: AlertState, silences: readonly Silence[]): 
 
 /** A failure that belongs to the failure of a component, which has an alert of its own. */
 function isCovered(
-  { component, reason, at }: FailureCount,
+  { component, reason, severity, at }: FailureCount,
   known: readonly AlertState[],
   { health, now }: Facts,
 ): boolean {
   const own = componentOf(component, reason);
   const causes = new Set([own, ...causesOf(own)]);
-  const failing = [...causes].some((cause) => health[cause]?.status === 'failed' && now - at < COVER_MS);
+  // A warning does not stand for what is critical in the same component.
+  const covers = (cause: string, warning: boolean): boolean =>
+    causes.has(cause) && !(warning && cause === own && severity === 'critical');
+  const unwell = Object.entries(health).some(([cause, detail]) => {
+    const failed = isFailed(detail, cause);
+    return (failed || detail.status === 'degraded') && covers(cause, !failed);
+  });
   return (
-    failing ||
+    (unwell && now - at < COVER_MS) ||
     known.some(
       ({ rule, group, opened_at, resolved_at }) =>
-        rule === 'component-failed' &&
-        causes.has(group) &&
+        (rule === 'component-failed' || rule === 'component-degraded') &&
+        covers(group, rule === 'component-degraded') &&
         at >= opened_at - COVER_MS &&
         at <= (resolved_at ?? Infinity) + COVER_MS,
     )

@@ -69,8 +69,8 @@ export class OutageAlerts {
         status: 'pending' as const,
       };
     });
-    const important = changed.filter((alert) => alert.status === 'firing' || this.alerts.has(alert.id));
-    for (const alert of important) this.alerts.set(alert.id, alert);
+    // Those too of which nobody is to be told yet: else their time would never come.
+    for (const alert of changed) this.alerts.set(alert.id, alert);
     for (const delivery of added) this.deliveries.set(delivery.id, delivery);
     if (added.length > 0) await this.keep();
     for (const delivery of this.sending === 0 ? [...unsent, ...added] : added) void this.send(delivery);

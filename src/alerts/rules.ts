@@ -1,5 +1,6 @@
 import type { ComponentDetail, ComponentName, Severity } from '@clarion/protocol';
 import type { AppConfig } from '../config';
+import { CATALOGUE, isReason } from '../errors';
 import { componentOf } from './causes';
 import type { Sighting, Timing } from './lifecycle';
 
@@ -40,35 +41,28 @@ export interface AlertRule {
 }
 
 export const FAILURE_WINDOW_MS = 300_000;
-const STATE_QUIET_MS = 10_000;
-const DEGRADED_WAIT_MS = 300_000;
 
 /** Told by rules of their own, or told already: a failing task, a failing check, alerting itself. */
 const TOLD_OTHERWISE = /^(BACKGROUND_TASK_|HEALTH_CHECK_FAILED$|ALERT_)/;
 /** A defect that hits many at once is one defect. */
 const SERIOUS: ReadonlySet<Severity> = new Set(['critical', 'error']);
 
-const state = ({ waitMs, repeatMs }: AppConfig['alerts']): Timing => ({ waitMs, repeatMs, quietMs: STATE_QUIET_MS });
-const counted = ({ waitMs, repeatMs }: AppConfig['alerts']): Timing => ({
-  // Longer than health takes to find the cause.
-  waitMs: 2 * waitMs,
-  repeatMs,
-  quietMs: STATE_QUIET_MS,
-});
+const state = ({ waitMs, quietMs, repeatMs }: AppConfig['alerts']): Timing => ({ waitMs, quietMs, repeatMs });
+// Longer than health takes to find the cause.
+const counted = (settings: AppConfig['alerts']): Timing => ({ ...state(settings), waitMs: 2 * settings.waitMs });
 
 export const RULES: readonly AlertRule[] = [
   {
     name: 'component-failed',
     timing: state,
-    look: ({ health, now }) => having(health, 'failed').map((found) => componentSighting(found, 'critical', now)),
+    look: ({ health, now }) => having(health, isFailed).map((found) => componentSighting(found, 'critical', now)),
   },
   {
     name: 'component-degraded',
-    timing: (settings) => ({ ...state(settings), waitMs: Math.max(settings.waitMs, DEGRADED_WAIT_MS) }),
+    timing: (settings) => ({ ...state(settings), waitMs: Math.max(settings.waitMs, settings.degradedWaitMs) }),
     look: ({ health, now }) =>
-      // What is wrong with queues and tasks in particular has rules of its own.
-      having(health, 'degraded')
-        .filter(([component]) => component !== 'tasks' && component !== 'queues')
+      having(health, ({ status }) => status === 'degraded')
+        .filter(([component, detail]) => !hasOwnRule(component) && !isFailed(detail, component))
         .map((found) => componentSighting(found, 'warning', now)),
   },
   {
@@ -123,9 +117,27 @@ export const RULES: readonly AlertRule[] = [
   },
 ];
 
-function having(health: Facts['health'], status: ComponentDetail['status']): [string, ComponentDetail][] {
+/** A component has failed; or Clarion does without it, and what is wrong with it is critical. */
+export function isFailed({ status, reason = '' }: ComponentDetail, component: string): boolean {
+  if (status === 'failed') return true;
+  return (
+    status === 'degraded' && !hasOwnRule(component) && isReason(reason) && CATALOGUE[reason].severity === 'critical'
+  );
+}
+
+/** What is wrong with queues and tasks in particular is seen by other rules. */
+function hasOwnRule(component: string): boolean {
+  return component === 'tasks' || component === 'queues';
+}
+
+function having(
+  health: Facts['health'],
+  wanted: (detail: ComponentDetail, component: string) => boolean,
+): [string, ComponentDetail][] {
   // Without a reason nothing was found yet: it is the start.
-  return Object.entries(health).filter(([, detail]) => detail.status === status && detail.reason !== undefined);
+  return Object.entries(health).filter(
+    ([component, detail]) => detail.reason !== undefined && wanted(detail, component),
+  );
 }
 
 function componentSighting([component, detail]: [string, ComponentDetail], severity: Severity, at: number) {

@@ -19,6 +19,20 @@ export const alertSettings = {
     5_000,
     'How long something has to be wrong before anybody is told; what it causes is found in this time, and muted.',
   ),
+  degradedWaitMs: integer(
+    'ALERT_DEGRADED_WAIT_MS',
+    0,
+    86_400_000,
+    300_000,
+    'The same for what is merely degraded, and not by a critical failure.',
+  ),
+  quietMs: integer(
+    'ALERT_QUIET_MS',
+    1_000,
+    600_000,
+    10_000,
+    'How long something must not have been wrong before its alert is over; twice as long with each return in a quarter of an hour.',
+  ),
   repeatMs: integer(
     'ALERT_REPEAT_MS',
     60_000,
