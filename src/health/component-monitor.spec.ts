@@ -91,6 +91,16 @@ describe('the monitor of a component', () => {
     expect(reporter.reported).toHaveLength(2);
   });
 
+  it('reports nothing of what is degraded while it comes up', async () => {
+    const { indicator, reporter, monitor } = setUp();
+    indicator.find = async () => ({ status: 'degraded', problem: 'Not connected yet', suggestion: 'wait' });
+    monitor.start();
+    await monitor.refresh();
+    await monitor.stop();
+    expect(monitor.detail().status).toBe('degraded');
+    expect(reporter.reported).toEqual([]);
+  });
+
   it('reports nothing while this process goes down, but shows it', async () => {
     const { indicator, reporter, monitor } = setUp(() => false);
     indicator.find = async () => BROKEN;

@@ -33,7 +33,9 @@ export class ComponentMonitor {
   private pending: Promise<HealthFinding> | null = null;
   private reading: Reading | null = null;
   private startedAt = 0;
+  /** Not failed, that is: what is degraded does its work. */
   private lastWellAt: number | null = null;
+  private wasWell = false;
   private reported: ComponentStatus | null = null;
   private hurry: NodeJS.Timeout | undefined;
 
@@ -87,6 +89,7 @@ export class ComponentMonitor {
     const since = this.reading?.status === measurement.status ? this.reading.since : checkedAt;
     this.reading = { ...measurement, latencyMs: Math.round(performance.now() - began), checkedAt, since };
     if (measurement.status !== 'failed') this.lastWellAt = checkedAt;
+    if (measurement.problem === null) this.wasWell = true;
     else if (!this.cameUp && this.isStarting(checkedAt)) this.retrySoon();
     await this.reportTransition(this.reading);
   }
@@ -117,7 +120,7 @@ export class ComponentMonitor {
       this.reported = null;
       return;
     }
-    const comingUp = !this.cameUp && this.isStarting(checkedAt);
+    const comingUp = !this.wasWell && this.isStarting(checkedAt);
     if (status === this.reported || comingUp || !this.options.reporting()) return;
     this.reported = status;
     await this.options.reporter.report(problem.error, { operation: 'health.refresh' });
