@@ -8,11 +8,15 @@ const LONGEST_DELAY_MS = 1_000;
 /** What waiting mends, and others report. A schema or privilege that is wrong stays wrong: whoever waits for it waits unheard. */
 const WAITED_FOR: ReadonlySet<Reason> = new Set<Reason>([
   'DATABASE_UNAVAILABLE',
+  'DATABASE_CREDENTIALS',
   'DATABASE_TIMEOUT',
   'DATABASE_CAPACITY',
   'DATABASE_CONFLICT',
   'DATABASE_READ_ONLY',
 ]);
+
+/** A privilege that is lacking has the reason of a login that is refused. */
+const LACKING_PRIVILEGE = '42501';
 
 /** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted, even if `work` is deaf to it. */
 export async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -48,5 +52,6 @@ async function pauseOrAbort(pause: number, signal: AbortSignal): Promise<void> {
 }
 
 function isDatabaseAway(error: unknown): boolean {
-  return !(error instanceof RunStop) && WAITED_FOR.has(classify(error).reason);
+  const { reason, details } = classify(error);
+  return !(error instanceof RunStop) && WAITED_FOR.has(reason) && details['sqlstate'] !== LACKING_PRIVILEGE;
 }

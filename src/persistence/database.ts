@@ -1,5 +1,5 @@
 import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
-import { ComponentError } from '../errors';
+import { ComponentError, type Reason } from '../errors';
 import { endClient } from './end-client';
 import { ProcessLock } from './process-lock';
 import type { Sql, Transaction } from './sql';
@@ -272,10 +272,12 @@ async function rolledBack(client: PoolClient, error: unknown): Promise<boolean> 
   return rollback[0].status === 'fulfilled';
 }
 
+const CONNECTION_FAILURES: ReadonlySet<Reason> = new Set<Reason>(['DATABASE_UNAVAILABLE', 'DATABASE_CREDENTIALS']);
+
 /** True when the connection or the server went away, not the statement: SQLSTATE classes 08 and 57P, or no SQLSTATE at all. */
 function isConnectionFailure(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(08|57P)/.test(error.code ?? '');
-  return error instanceof ComponentError && error.reason === 'DATABASE_UNAVAILABLE';
+  return error instanceof ComponentError && CONNECTION_FAILURES.has(error.reason);
 }
 
 /** True when the server answers, but takes no more connections: class 53. Those that we have go on. */
@@ -290,7 +292,8 @@ function connectionError(error: unknown, options?: DatabaseOptions): unknown {
 
 function unavailable(cause: unknown, options?: DatabaseOptions): ComponentError {
   const details = options ? { connection_timeout: options.connectTimeoutMs / 1000 } : {};
-  return ComponentError.database('DATABASE_UNAVAILABLE', { cause, details });
+  const refused = cause instanceof DatabaseError && /^28/.test(cause.code ?? '');
+  return ComponentError.database(refused ? 'DATABASE_CREDENTIALS' : 'DATABASE_UNAVAILABLE', { cause, details });
 }
 
 /** What `work` gives, or DATABASE_UNAVAILABLE as soon as the outage is declared; what the work comes to later is not looked at. */

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { classify } from '../errors';
+import { classify, type Reason } from '../errors';
 import type { Database } from '../persistence';
 
 const LOOK_AGAIN_MS = 200;
+const AWAY: ReadonlySet<Reason> = new Set<Reason>(['DATABASE_UNAVAILABLE', 'DATABASE_CREDENTIALS']);
 
 /**
  * Does the work of a job; when it meets an outage of the database, waits that out and does it again: a job that failed would come again
@@ -15,7 +16,7 @@ export async function waitOut<T>(database: Database, stopping: AbortSignal, work
     try {
       return await work();
     } catch (error) {
-      if (stopping.aborted || classify(error).reason !== 'DATABASE_UNAVAILABLE') throw error;
+      if (stopping.aborted || !AWAY.has(classify(error).reason)) throw error;
     }
     do await Promise.allSettled([delay(LOOK_AGAIN_MS, undefined, { signal: stopping })]);
     while (!database.ready && !stopping.aborted);
