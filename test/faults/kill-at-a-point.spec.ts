@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'socket.io-client';
-import { FaultyProxy } from '../ledger/faulty-proxy';
+import { FaultyProxy } from '../support/faulty-proxy';
 import { ChatClient } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
 import { countingClient, FILL_MAILBOX, heard, upTo, webSocketOf } from '../support/counting-client';

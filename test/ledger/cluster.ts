@@ -1,5 +1,5 @@
 import { processOf, type Deployment } from './deployment';
-import { FaultyProxy } from './faulty-proxy';
+import { FaultyProxy } from '../support/faulty-proxy';
 import { LedgerRedis } from './ledger-redis';
 import { Node } from './node';
 import { OwnPostgres } from './postgres-server';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { Client } from 'pg';
 import { ROOT, type ProcessOptions } from '../support/clarion-process';
-import type { FaultyProxy } from './faulty-proxy';
+import type { FaultyProxy } from '../support/faulty-proxy';
 import type { Node } from './node';
 import type { PostgresServer } from './postgres-server';
 import type { LedgerRedis } from './ledger-redis';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Deployment } from './deployment';
-import type { FaultyProxy } from './faulty-proxy';
+import type { FaultyProxy } from '../support/faulty-proxy';
 import type { Node } from './node';
 import type { Random } from './random';
 

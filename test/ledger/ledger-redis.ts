@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { RedisServer } from '../support/redis-server';
-import { FaultyProxy } from './faulty-proxy';
+import { FaultyProxy } from '../support/faulty-proxy';
 
 /** A Redis that is broken on purpose, behind a network of its own. */
 export class LedgerRedis {

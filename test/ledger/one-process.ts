@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../src/persistence/embedded/postmaster';
 import { processOf, type Deployment } from './deployment';
-import { FaultyProxy } from './faulty-proxy';
+import { FaultyProxy } from '../support/faulty-proxy';
 import { Node } from './node';
 import { EmbeddedPostgresServer, OwnPostgres, type PostgresServer } from './postgres-server';
 

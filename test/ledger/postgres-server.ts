@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SUPERUSER } from '../../src/persistence/embedded/cluster-init';
 import { StoppablePostgres } from '../faults/stoppable-postgres';
-import { FaultyProxy } from './faulty-proxy';
+import { FaultyProxy } from '../support/faulty-proxy';
 import { postgresProcesses, signalAll } from './postgres-processes';
 
 const GONE_LIMIT_MS = 10_000;

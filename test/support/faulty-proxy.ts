@@ -11,11 +11,20 @@ interface Link {
 
 const AT_ONCE = async (): Promise<void> => undefined;
 
-/** Stands before one or more servers, whose turn comes with every connection, and does to some of the connections through it what networks do. */
+/**
+ * Stands before one or more servers, whose turn comes with every connection, and does to some of the connections through it what networks do;
+ * or to all of them, and to those that are yet to come, what befalls a server.
+ */
 export class FaultyProxy {
   private readonly links = new Set<Link>();
   private readonly silenced = new Set<Socket>();
   private readonly server: Server;
+  private listensOn = 0;
+  /** What every chunk of a new connection waits for. */
+  private passing = AT_ONCE;
+  /** Said to clients in place of the server's answers; null: the server speaks. */
+  private words: string | null = null;
+  private thaw = (): void => undefined;
 
   private constructor(private targets: readonly number[]) {
     this.server = createServer((client) => void this.accept(client));
@@ -23,13 +32,12 @@ export class FaultyProxy {
 
   static async before(ports: readonly number[]): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(ports);
-    proxy.server.listen(0, '127.0.0.1');
-    await once(proxy.server, 'listening');
+    await proxy.listen();
     return proxy;
   }
 
   get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    return this.listensOn;
   }
 
   get url(): string {
@@ -80,11 +88,55 @@ export class FaultyProxy {
     return () => forsaken.forEach((socket) => socket.destroy());
   }
 
+  /** The server is gone: connections end, new ones are refused. Ends with `heal`, as all that follows. */
+  shut(): void {
+    this.server.close();
+    this.cut(() => true);
+  }
+
+  /** Everything takes `latencyMs` longer. */
+  slowDown(latencyMs: number): void {
+    this.everything(() => delay(latencyMs));
+  }
+
+  /** Connections are taken and kept, and nothing passes. */
+  hang(): void {
+    const thawed = Promise.withResolvers<void>();
+    this.thaw = thawed.resolve;
+    this.everything(() => thawed.promise);
+  }
+
+  /** Whatever a client says is answered by these words, and reaches nobody. */
+  babble(words: string): void {
+    this.words = words;
+  }
+
+  /** As if nothing had been. What hung passes on; who was told nonsense is cut off. */
+  async heal(): Promise<void> {
+    this.everything(AT_ONCE);
+    this.thaw();
+    if (this.words !== null) this.cut(() => true);
+    this.words = null;
+    if (!this.server.listening) await this.listen();
+  }
+
   async close(): Promise<void> {
     this.cut(() => true);
     for (const socket of this.silenced) socket.destroy();
+    if (!this.server.listening) return;
     this.server.close();
     await once(this.server, 'close');
+  }
+
+  private async listen(): Promise<void> {
+    this.server.listen(this.listensOn, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.listensOn = (this.server.address() as AddressInfo).port;
+  }
+
+  private everything(passing: () => Promise<void>): void {
+    this.passing = passing;
+    for (const link of this.links) link.passing = passing;
   }
 
   private chosen(chosen: () => boolean): Link[] {
@@ -96,7 +148,7 @@ export class FaultyProxy {
     this.targets = [...others, target];
     const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
     client.setNoDelay(true);
-    const link: Link = { client, upstream, passing: AT_ONCE };
+    const link: Link = { client, upstream, passing: this.passing };
     this.links.add(link);
     await Promise.all([this.carry(link, client, upstream), this.carry(link, upstream, client)]);
     this.links.delete(link);
@@ -109,6 +161,10 @@ export class FaultyProxy {
       (async () => {
         for await (const chunk of from) {
           await link.passing();
+          if (this.words !== null && from === link.client) {
+            from.write(this.words);
+            continue;
+          }
           if (this.silenced.has(from) || to.destroyed || to.write(chunk as Buffer)) continue;
           await Promise.race([once(to, 'drain'), once(to, 'close')]);
         }

@@ -1,0 +1,171 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ComponentDetail, ComponentReport } from '@clarion/protocol';
+import { ClarionProcess } from '../../support/clarion-process';
+import { administrate, adminUrl, createTestDatabase, type TestDatabase } from '../../support/database';
+import { FaultyProxy } from '../../support/faulty-proxy';
+import { calls, LlmServer, says } from '../../support/llm-server';
+import { MailServer } from '../../support/mail-server';
+import { McpHttpServer } from '../../support/mcp-server';
+import { AUDIENCE, OidcProvider } from '../../support/oidc-provider';
+import { RedisServer } from '../../support/redis-server';
+import { WebhookReceiver } from '../../support/webhook-receiver';
+import { ask } from '../load';
+
+export const ALERT_SECRET = `whsec_${Buffer.from('a key of the tests, 32 bytes long').toString('base64')}`;
+/** What asks the assistant to use a tool of the MCP server. */
+export const USE_TOOL = 'Use the tool.';
+const PASSWORD = 'secret';
+
+/** A process that has just started raises no alert. */
+const ALERTS_START_MS = 3_500;
+
+/** Intervals and limits that make a fault seen, and its end, within a second or two. */
+const IMPATIENT = {
+  HEALTH_REFRESH_MS: '500',
+  HEALTH_DETAILS: 'always',
+  DATABASE_CONNECT_TIMEOUT_MS: '1000',
+  DATABASE_STATEMENT_TIMEOUT_MS: '1000',
+  REDIS_COMMAND_TIMEOUT_MS: '1000',
+  AUTH_TIMEOUT_MS: '1000',
+  LLM_PROBE_EVERY_MS: '1000',
+  LLM_SILENCE_TIMEOUT_MS: '1000',
+  PROVIDER_CIRCUIT_OPEN_MS: '1000',
+  RUN_NO_WORKER_NOTICE_MS: '1000',
+  WORKER_DEAD_AFTER_MS: '1500',
+  OUTBOUND_TIMEOUT_MS: '1000',
+  ALERT_WAIT_MS: '1500',
+  ALERT_DEGRADED_WAIT_MS: '1500',
+  ALERT_QUIET_MS: '1500',
+};
+
+export type Role = 'all' | 'gateway' | 'worker';
+export type Peer = 'database' | 'redis' | 'auth' | 'provider' | 'mcp' | 'webhook' | 'mail';
+
+interface Servers {
+  readonly database: TestDatabase;
+  /** The database with a user of its own, who can be refused. */
+  readonly role: string;
+  readonly redis: RedisServer;
+  readonly oidc: OidcProvider;
+  readonly llm: LlmServer;
+  readonly mcp: McpHttpServer;
+  readonly webhook: WebhookReceiver;
+  readonly mail: MailServer;
+}
+
+/** Processes of Clarion with everything that they talk to as real servers, each behind a proxy of its own that breaks the way to it. */
+export class World {
+  readonly processes: ClarionProcess[] = [];
+
+  private constructor(
+    readonly servers: Servers,
+    readonly proxies: Readonly<Record<Peer, FaultyProxy>>,
+  ) {}
+
+  static async start(roles: readonly Role[]): Promise<World> {
+    const servers = await startServers();
+    const ports: [Peer, number][] = [
+      ['database', Number(new URL(servers.database.url).port)],
+      ['redis', servers.redis.port],
+      ['auth', servers.oidc.proxy.port],
+      ['provider', servers.llm.port],
+      ['mcp', servers.mcp.port],
+      ['webhook', servers.webhook.port],
+      ['mail', Number(new URL(servers.mail.url).port)],
+    ];
+    const proxies = await Promise.all(ports.map(async ([peer, port]) => [peer, await FaultyProxy.before([port])]));
+    const world = new World(servers, Object.fromEntries(proxies) as Record<Peer, FaultyProxy>);
+    world.processes.push(...(await Promise.all(roles.map((role) => world.startProcess(role)))));
+    await delay(ALERTS_START_MS);
+    return world;
+  }
+
+  get alive(): ClarionProcess[] {
+    return this.processes.filter(({ exited }) => !exited);
+  }
+
+  /** Where users connect. */
+  get url(): string {
+    return this.alive[0]?.url ?? '';
+  }
+
+  /** The URL of the database on a way that no fault befalls. */
+  get databaseUrl(): string {
+    return this.servers.database.url;
+  }
+
+  startProcess(role: Role): Promise<ClarionProcess> {
+    return ClarionProcess.start({ env: { ...IMPATIENT, ...this.environment, ROLE: role } });
+  }
+
+  rows<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return ask<Row>(this.databaseUrl, text, values);
+  }
+
+  /** Component -> how it is, in the words of the process. */
+  async health(clarion: ClarionProcess): Promise<Record<string, ComponentDetail>> {
+    const { body } = await clarion.get<ComponentReport>('/health/components');
+    return body.component_details;
+  }
+
+  async dispose(): Promise<void> {
+    const { database, redis, oidc, llm, mcp, webhook, mail, role } = this.servers;
+    for (const clarion of this.processes) clarion.signal('SIGCONT');
+    await Promise.all(Object.values(this.proxies).map((proxy) => proxy.heal()));
+    await Promise.all(this.processes.map((clarion) => clarion.dispose()));
+    await Promise.all(Object.values(this.proxies).map((proxy) => proxy.close()));
+    await Promise.all([redis.kill(), oidc.close(), llm.close(), mcp.close(), webhook.close(), mail.close()]);
+    await database.drop();
+    await administrate(adminUrl(), `DROP ROLE ${role}`);
+  }
+
+  private get environment(): Record<string, string> {
+    const { servers, proxies } = this;
+    const through = (peer: Peer): string => `127.0.0.1:${proxies[peer].port}`;
+    const name = new URL(servers.database.url).pathname;
+    return {
+      HOST: '127.0.0.1',
+      NODE_ENV: 'test',
+      DRILL_AGENT: '1',
+      DATABASE_POOL_SIZE: '5',
+      MESSAGES_PER_MINUTE: '100000',
+      RUN_RETRY_BUDGET_PERCENT: '1000',
+      DATABASE_URL: `postgres://${servers.role}:${PASSWORD}@${through('database')}${name}`,
+      REDIS_URL: `redis://${through('redis')}`,
+      AUTH_INTROSPECTION_URL: `http://${through('auth')}/token/introspection`,
+      AUTH_JWT_AUDIENCE: AUDIENCE,
+      ...servers.oidc.client,
+      LLM_BASE_URL: `http://${through('provider')}/v1`,
+      LLM_MODEL: 'test-model',
+      MCP_SERVERS: JSON.stringify({ peer: { url: `http://${through('mcp')}/mcp`, timeout_ms: 1_000 } }),
+      ALERT_CHANNELS: 'webhook,email',
+      ALERT_WEBHOOK_URL: `http://${through('webhook')}/hook`,
+      ALERT_WEBHOOK_SECRET: ALERT_SECRET,
+      ALERT_EMAIL_TO: 'admin@example.com',
+      SMTP_URL: `smtp://${through('mail')}`,
+      SMTP_FROM: 'Chat <chat@example.com>',
+      OUTBOUND_PRIVATE_ADDRESSES: '1',
+    };
+  }
+}
+
+async function startServers(): Promise<Servers> {
+  const [database, redis, oidc, llm, mcp, webhook, mail] = await Promise.all([
+    createTestDatabase(),
+    RedisServer.start(),
+    OidcProvider.start(),
+    LlmServer.start(),
+    McpHttpServer.start(),
+    WebhookReceiver.start(),
+    MailServer.start(),
+  ]);
+  const role = `user_of${new URL(database.url).pathname.slice(1)}`;
+  await administrate(adminUrl(), `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${PASSWORD}'`);
+  llm.otherwise = (response, request) => {
+    const last = request.body.messages.at(-1);
+    const wanted = last?.role === 'user' && JSON.stringify(last.content).includes(USE_TOOL);
+    const script = wanted ? calls({ name: 'peer_add', args: { a: 1, b: 2 } }) : says('All is well.');
+    return script(response, request);
+  };
+  return { database, role, redis, oidc, llm, mcp, webhook, mail };
+}
