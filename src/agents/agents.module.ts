@@ -25,9 +25,11 @@ import { RunFailures } from './run-failures.service';
 import { RunFollowers } from './run-followers.service';
 import { RunInputs } from './run-inputs.store';
 import { RunLeases } from './run-leases.service';
+import { RunMetrics } from './run-metrics';
 import { RunQuestions } from './run-questions.service';
 import { RunRetry } from './run-retry.service';
 import { RunStops } from './run-stops.service';
+import { RunStateSampling } from './run-state-sampling.service';
 import { RunSteps } from './run-steps.store';
 import { RunStore } from './run.store';
 import { RunWriters } from './run-writers.service';
@@ -69,8 +71,10 @@ import { Workers } from './workers.service';
     RunFollowers,
     RunInputs,
     RunLeases,
+    RunMetrics,
     RunQuestions,
     RunRetry,
+    RunStateSampling,
     RunSteps,
     RunStops,
     RunStore,

@@ -6,6 +6,7 @@ import type { AgentOutput, ToolCompleted, ToolExecuting } from './agent';
 import type { AttemptRecord } from './attempt-steps.service';
 import { Checkpoints } from './checkpoints.service';
 import type { Run } from './run';
+import { RunMetrics } from './run-metrics';
 import { addUsage } from './providers/usage';
 import { safeObject } from './safe-text';
 import { TextStream, type TextPiece } from './text-stream';
@@ -28,6 +29,7 @@ export class OutputSink {
     private readonly bus: UserBus,
     private readonly checkpoints: Checkpoints,
     private readonly reporter: FailureReporter,
+    private readonly metrics: RunMetrics,
   ) {}
 
   open(run: Run, active: ActiveRun, record: AttemptRecord): Output {
@@ -38,7 +40,7 @@ export class OutputSink {
     };
     return {
       accept: async (output) => {
-        active.firstOutputMs ??= Math.round(performance.now() - active.begunAt);
+        this.noteFirst(active);
         if (record.repeating && isSaid(output)) return;
         if (typeof output === 'string') return write(text.push(output));
         if (output.type === 'usage') return void (active.usage = addUsage(active.usage, output.usage));
@@ -50,6 +52,12 @@ export class OutputSink {
       },
       flush: () => write(text.flush()),
     };
+  }
+
+  private noteFirst(active: ActiveRun): void {
+    if (active.firstOutputMs !== null) return;
+    active.firstOutputMs = Math.round(performance.now() - active.begunAt);
+    this.metrics.phase('first_output', active.firstOutputMs);
   }
 
   private write(run: Run, active: ActiveRun, { index, text }: TextPiece): void {

@@ -4,6 +4,7 @@ import { MailboxStore, type NewEvent } from '../mailbox';
 import { Database, type Sql, type Transaction } from '../persistence';
 import { AttemptText } from './attempt-text';
 import { leaseBegins, leaseEnds } from './lease-history';
+import { RunMetrics } from './run-metrics';
 import { hasEnded, RUN_COLUMNS, type Run } from './run';
 import { IS_HEAD, may, moves, RUNNABLE, type Transition } from './run-states';
 import { Workers } from './workers.service';
@@ -31,6 +32,7 @@ export class RunLeases {
     private readonly texts: AttemptText,
     private readonly workers: Workers,
     private readonly reporter: FailureReporter,
+    private readonly metrics: RunMetrics,
   ) {}
 
   /**
@@ -77,8 +79,15 @@ export class RunLeases {
     const { id, host } = this.workers;
     const [run] = await tx.query<Run>(lease(transition), [candidate.id, id, host, process.pid]);
     if (run === undefined) return null;
-    if (transition === 'start') await this.mailbox.append(tx, run.user_id, [started(run)]);
+    if (transition === 'start') {
+      await this.mailbox.append(tx, run.user_id, [started(run)]);
+      tx.afterCommit(() => this.countStart(run));
+    }
     return run;
+  }
+
+  private countStart({ created_at, started_at }: Run): void {
+    if (started_at !== null) this.metrics.phase('queue', Math.max(0, started_at.getTime() - created_at.getTime()));
   }
 
   /** Begins the next attempt of a claimed run. Whoever has claimed it is alone, so that the loss is on record once. */

@@ -7,6 +7,7 @@ import type { HistoryMessage } from './agent';
 import { ActiveRuns } from './active-runs';
 import { ENDINGS, may, moves } from './run-states';
 import { leaseEnds } from './lease-history';
+import { RunMetrics } from './run-metrics';
 import { PENDING_INPUT, RunInputs } from './run-inputs.store';
 import { hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
 
@@ -33,6 +34,7 @@ export class RunStore {
     private readonly database: Database,
     private readonly active: ActiveRuns,
     private readonly inputs: RunInputs,
+    private readonly metrics: RunMetrics,
   ) {}
 
   /** The user's run under a row lock, or null: somebody else's counts as missing. */
@@ -96,9 +98,15 @@ export class RunStore {
       [run.id, error, usage, outcome.content, this.active.firstOutputMs(run)],
     );
     if (ended === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
+    tx.afterCommit(() => this.count(run, outcome, ended.duration_ms));
     await tx.query('DELETE FROM run_text WHERE run_id = $1', [run.id]);
     const messageId = outcome.status === 'completed' ? await this.insertAnswer(tx, run, outcome.content) : null;
     return [...(await this.inputs.cancelOpen(tx, run)), terminalEvent(run, outcome, messageId, ended.duration_ms)];
+  }
+
+  private count(run: Run, { status }: RunOutcome, durationMs: number): void {
+    this.metrics.runEnded(status);
+    if (run.started_at !== null) this.metrics.phase('execution', durationMs);
   }
 
   private async insertAnswer(tx: Transaction, run: Run, content: string): Promise<string> {

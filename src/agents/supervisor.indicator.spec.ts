@@ -2,6 +2,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { loadConfig } from '../config';
 import type { FailureReporter } from '../errors';
 import { Database } from '../persistence';
+import { MetricsRegistry } from '../telemetry';
 import { MailboxStore } from '../mailbox';
 import { InProcessBus } from '../mailbox/in-process-bus';
 import { ActiveRuns } from './active-runs';
@@ -10,6 +11,7 @@ import type { AttemptText } from './attempt-text';
 import { DispatchCanary } from './dispatch-canary.service';
 import { RunInputs } from './run-inputs.store';
 import { RunLeases } from './run-leases.service';
+import { RunMetrics } from './run-metrics';
 import { RunStore } from './run.store';
 import { SupervisorIndicator } from './supervisor.indicator';
 import { Workers } from './workers.service';
@@ -47,8 +49,10 @@ describe('the health of the supervisor', () => {
 
   function canary(): DispatchCanary {
     const mailbox = new MailboxStore(database, new InProcessBus(reporter));
-    const leases = new RunLeases(database, mailbox, {} as AttemptText, workers, reporter);
-    return new DispatchCanary(database, leases, new RunStore(database, active, new RunInputs(database)));
+    const metrics = new RunMetrics(new MetricsRegistry(), active);
+    const leases = new RunLeases(database, mailbox, {} as AttemptText, workers, reporter, metrics);
+    const runs = new RunStore(database, active, new RunInputs(database), metrics);
+    return new DispatchCanary(database, leases, runs);
   }
 
   it('suffers in a gateway as long as no process runs agents', async () => {

@@ -6,6 +6,7 @@ import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { Connections } from './connections.service';
 import { giveUpAfter } from './deadline';
+import { GatewayMetrics } from './gateway-metrics';
 import { HandshakeService } from './handshake.service';
 import type { Admission, ClientSocket } from './session';
 import { StageClock } from './stage-clock';
@@ -34,6 +35,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
     private readonly connections: Connections,
     private readonly reporter: FailureReporter,
     private readonly config: AppConfig,
+    private readonly metrics: GatewayMetrics,
   ) {}
 
   afterInit(server: Server): void {
@@ -50,6 +52,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
     try {
       if (!this.config.server.servesClients) throw ComponentError.factory('NOT_A_GATEWAY');
       socket.data.admission = await this.withinTime(socket, clock);
+      this.metrics.admitted(clock.seconds);
       this.logger.log({ user_id: clock.userId, stages: clock.durations }, 'Admitted a connection');
       return undefined;
     } catch (error) {
@@ -94,6 +97,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
       source: address,
       ...(typeof locale === 'string' ? { locale: locale.slice(0, 64) } : {}),
     });
+    this.metrics.refused(failure.cause.reason, clock.seconds);
     this.logger.log(
       { stage: clock.current, stages: clock.durations, support_code: failure.support_code },
       'Refused a connection',

@@ -3,6 +3,7 @@ import { RunStore } from '../agents';
 import { AppConfig } from '../config';
 import { FailureReporter } from '../errors';
 import { MailboxStore, PositionsStore } from '../mailbox';
+import { GatewayMetrics } from './gateway-metrics';
 
 /** What every connection reads from and reports to. */
 @Injectable()
@@ -13,5 +14,6 @@ export class ConnectionStores {
     readonly runs: RunStore,
     readonly reporter: FailureReporter,
     readonly config: AppConfig,
+    readonly metrics: GatewayMetrics,
   ) {}
 }

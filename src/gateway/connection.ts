@@ -8,7 +8,7 @@ import {
   type RunView,
 } from '@clarion/protocol';
 import type { Principal } from '../auth';
-import { ComponentError } from '../errors';
+import { ComponentError, type Reason } from '../errors';
 import type { UserSignal } from '../mailbox';
 import { AckWindow } from './ack-window';
 import { Backlog } from './backlog';
@@ -38,6 +38,8 @@ export class Connection {
   private readonly window: AckWindow | null;
   private readonly lifetime: SessionLifetime;
   private ending = false;
+  /** Why it was ended here; null while it is not. */
+  endedBy: Reason | null = null;
   /** Who is connected, as their latest token says. */
   principal: Principal;
 
@@ -59,6 +61,11 @@ export class Connection {
     this.backlog = new Backlog(socket.conn, { maxBytes, stalledAfterMs }, (bytes) => this.cutOff(bytes, maxBytes));
     this.window =
       admission.options.ack === 'manual' ? new AckWindow(windowMs, (seq) => this.unconfirmed(seq, windowMs)) : null;
+  }
+
+  /** Durable events of the mailbox that were not sent yet, as far as is known. */
+  get lag(): number {
+    return this.delivery.lag;
   }
 
   get userId(): string {
@@ -181,6 +188,7 @@ export class Connection {
   private emitEvent(event: DurableEvent): void {
     this.failing = false;
     emitShared(this.socket.conn, event.type, event);
+    this.stores.metrics.eventSent(event.type);
     if (event.critical) this.window?.sent(event.seq);
   }
 
@@ -220,6 +228,7 @@ export class Connection {
     const { locale } = this.admission.options;
     const error = ComponentError.authentication('USER_ERASED');
     const failure = await this.stores.reporter.report(error, { operation: 'connection.erased', locale });
+    this.endedBy = failure.cause.reason;
     closeForGood(this.socket, failure.envelope);
   }
 
@@ -234,6 +243,7 @@ export class Connection {
     this.ending = true;
     this.delivery.close();
     const failure = await this.stores.reporter.report(error, this.context(operation));
+    this.endedBy = failure.cause.reason;
     close(this.socket, failure.envelope);
   }
 

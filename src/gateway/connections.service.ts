@@ -56,7 +56,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
     const { admission } = socket.data;
     if (admission === undefined) throw new Error('a socket reached `connection` without passing the middleware');
     const connection = new Connection(socket, admission, this.stores, () => void this.comparing.trigger());
-    this.all.add(connection);
+    this.add(connection);
     const caller: Caller = {
       get principal() {
         return connection.principal;
@@ -72,8 +72,8 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
     );
     // A client may emit an event `error`: the dispatcher answers it; without a listener it would throw here.
     socket.on('error', () => undefined);
-    socket.on('disconnect', () => {
-      this.all.delete(connection);
+    socket.on('disconnect', (transport) => {
+      this.remove(connection, transport);
       connection.close();
     });
     const { status, degraded_components } = this.health.report(admission.principal.admin);
@@ -82,7 +82,11 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Makes good what was lost on the way from a writer: the log says how far every client ought to be. */
   private async compareWithLog(): Promise<void> {
-    if (this.all.size === 0 || !this.database.ready) return;
+    if (this.all.size > 0 && this.database.ready) await this.compareAll();
+    this.measureLag();
+  }
+
+  private async compareAll(): Promise<void> {
     const byUser = Map.groupBy(this.all, ({ userId }) => userId);
     const heads = await this.stores.mailbox.heads([...byUser.keys()]);
     const states = new Map(heads.map((head) => [head.user_id, head]));
@@ -91,10 +95,31 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  private add(connection: Connection): void {
+    this.all.add(connection);
+    this.stores.metrics.connections(this.all.size);
+  }
+
+  private remove(connection: Connection, transport: string): void {
+    this.all.delete(connection);
+    this.stores.metrics.connections(this.all.size);
+    this.stores.metrics.disconnected(connection.endedBy, transport);
+  }
+
+  private measureLag(): void {
+    const behind = [...this.all].map(({ lag }) => lag).filter((lag) => lag > 0);
+    this.stores.metrics.lag({
+      connections: behind.length,
+      worst: behind.reduce((most, lag) => Math.max(most, lag), 0),
+    });
+  }
+
   /** Tells every client when to come back, and closes its transport: a plain client reconnects by itself. */
   drain(): void {
     this.gate.beginDraining();
-    for (const { socket } of this.all) {
+    for (const connection of this.all) {
+      const { socket } = connection;
+      connection.endedBy = 'SERVER_DRAINING';
       const reconnect_after_ms = LEAST_RECONNECT_MS + Math.floor(Math.random() * RECONNECT_SPREAD_MS);
       socket.emit('server_draining', { reconnect_after_ms });
       endTransport(socket.conn);

@@ -51,6 +51,11 @@ export class Delivery {
     return this.sent;
   }
 
+  /** Events of the log that are known of and were not emitted yet. */
+  get lag(): number {
+    return Math.max(0, this.target - this.sent);
+  }
+
   /** Emits everything up to the head, page by page, marked `recovered`; signals that arrive meanwhile are held. @throws what reading throws */
   async replay(): Promise<void> {
     await this.readTo(

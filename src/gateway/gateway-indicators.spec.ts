@@ -19,6 +19,7 @@ import type { ClientRequests } from './client-requests.service';
 import { ConnectionGate } from './connection-gate.service';
 import type { Connections } from './connections.service';
 import { FactoryIndicator } from './factory.indicator';
+import { GatewayMetrics } from './gateway-metrics';
 import { HandlerIndicator } from './handler.indicator';
 import { InProcessLimits } from './limits';
 import { RecentFailures } from './recent-failures';
@@ -111,6 +112,7 @@ describe('the health of the handler', () => {
       requests,
       reporter,
       loadConfig({ ACK_DEADLINE_MS: String(deadlineMs), DATA_DIR: '/nonexistent' }),
+      new GatewayMetrics(new MetricsRegistry()),
     );
     return new HandlerIndicator(dispatcher, requests, registry);
   }

@@ -10,6 +10,7 @@ import { ConnectionGate } from './connection-gate.service';
 import { ConnectionStores } from './connection-stores.service';
 import { Connections } from './connections.service';
 import { FactoryIndicator } from './factory.indicator';
+import { GatewayMetrics } from './gateway-metrics';
 import { HandlerIndicator } from './handler.indicator';
 import { HandshakeService } from './handshake.service';
 import { InProcessLimits, RedisLimits, UserLimits } from './limits';
@@ -30,6 +31,7 @@ import { ThreadRequests } from './thread-requests.service';
     ConnectionStores,
     Connections,
     FactoryIndicator,
+    GatewayMetrics,
     HandlerIndicator,
     HandshakeService,
     MailboxReader,

@@ -6,6 +6,7 @@ import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { ClientRequests } from './client-requests.service';
 import { giveUpAfter } from './deadline';
+import { GatewayMetrics } from './gateway-metrics';
 import { parse } from './parse';
 import { guardPayload } from './payload-guard';
 import type { Caller, RequestHandlers } from './session';
@@ -24,6 +25,7 @@ export class RequestDispatcher {
     requests: ClientRequests,
     private readonly reporter: FailureReporter,
     config: AppConfig,
+    private readonly metrics: GatewayMetrics,
   ) {
     this.handlers = requests.handlers;
     this.deadlineMs = config.gateway.ackDeadlineMs;
@@ -34,7 +36,10 @@ export class RequestDispatcher {
     const last = args.at(-1);
     const callback = typeof last === 'function' ? (last as Answer) : null;
     const payload = callback ? args.slice(0, -1) : args;
-    const answer = answerOnce(callback);
+    const begun = performance.now();
+    const answer = answerOnce(callback, (outcome) =>
+      this.metrics.answered(knownName(event), outcome, (performance.now() - begun) / 1000),
+    );
     const deadline = setTimeout(() => {
       const error = ComponentError.messageHandler('ACK_TIMEOUT', {
         details: { event: knownName(event), timeout_ms: this.deadlineMs },
@@ -88,11 +93,15 @@ export class RequestDispatcher {
 }
 
 /** Lets the first answer through. `nobody`: it was the first, but there is no callback to take it. */
-function answerOnce(callback: Answer | null): (ack: Ack | null) => 'answered' | 'late' | 'nobody' {
+function answerOnce(
+  callback: Answer | null,
+  answered: (outcome: 'ok' | 'failed') => void,
+): (ack: Ack | null) => 'answered' | 'late' | 'nobody' {
   let open = true;
   return (ack) => {
     if (!open) return 'late';
     open = false;
+    answered(ack?.ok === false ? 'failed' : 'ok');
     if (callback === null) return 'nobody';
     if (ack !== null) callback(ack);
     return 'answered';

@@ -7,9 +7,15 @@ export class StageClock {
   readonly durations: Partial<Record<`${Stage}_ms`, number>> = {};
   /** Null until the token has said who it is. */
   userId: string | null = null;
+  private readonly begun = performance.now();
 
   /** @param current the stage under way, or the one that failed */
   constructor(public current: Stage = 'origin') {}
+
+  /** Since the beginning. */
+  get seconds(): number {
+    return (performance.now() - this.begun) / 1000;
+  }
 
   async run<T>(stage: Stage, work: () => T | Promise<T>): Promise<T> {
     this.current = stage;

@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { DrainState } from './drain-state';
 import { EnvironmentIndicator } from './environment.indicator';
+import { HealthMetrics } from './health-metrics';
 import { HealthReport } from './health-report.service';
 import { HealthSampling } from './health-sampling.task';
 import { HealthController } from './health.controller';
@@ -17,7 +18,16 @@ import { Visibility } from './visibility';
   // Terminus' own log of a failing probe would repeat what was reported when the component failed.
   imports: [DiscoveryModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [IndicatorRegistry, HealthReport, DrainState, EnvironmentIndicator, HealthSampling, Probes, Visibility],
+  providers: [
+    IndicatorRegistry,
+    HealthReport,
+    HealthMetrics,
+    DrainState,
+    EnvironmentIndicator,
+    HealthSampling,
+    Probes,
+    Visibility,
+  ],
   exports: [HealthReport, DrainState],
 })
 export class HealthModule implements NestModule {

@@ -1,14 +1,25 @@
 import { Injectable } from '@nestjs/common';
-import { Counter } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { MetricsRegistry } from '../telemetry';
 import type { QueueName } from './queue-definitions';
 
-/** What the workers of this process have done. */
+const QUEUE_STATES = ['waiting', 'active', 'delayed', 'failed'] as const;
+
+/** How many jobs of one queue are in each state. */
+export type QueueFigures = Readonly<Record<(typeof QUEUE_STATES)[number], number>> & {
+  readonly name: string;
+  /** How long the next job has waited; undefined where none waits. */
+  readonly longest_wait_ms: number | undefined;
+};
+
+/** What the queues hold, and what the workers of this process have done. */
 @Injectable()
 export class QueueMetrics {
   private readonly jobs: Counter<'queue' | 'outcome'>;
   private readonly locks: Counter<'queue'>;
   private readonly restarts: Counter<'queue'>;
+  private readonly depth: Gauge<'queue' | 'state'>;
+  private readonly oldest: Gauge<'queue'>;
 
   constructor(registry: MetricsRegistry) {
     const registers = [registry];
@@ -30,6 +41,32 @@ export class QueueMetrics {
       labelNames: ['queue'],
       registers,
     });
+    this.depth = new Gauge({
+      name: 'clarion_queue_depth',
+      help: 'Jobs of all processes by state: waiting, active, delayed, failed; looked at with each health check.',
+      labelNames: ['queue', 'state'],
+      registers,
+    });
+    this.oldest = new Gauge({
+      name: 'clarion_queue_oldest_job_age_seconds',
+      help: 'How long the next job of a queue has waited; 0 where none waits.',
+      labelNames: ['queue'],
+      registers,
+    });
+  }
+
+  /** What the queues hold, of all processes. */
+  observe(queues: readonly QueueFigures[]): void {
+    for (const { name: queue, longest_wait_ms = 0, ...figures } of queues) {
+      for (const state of QUEUE_STATES) this.depth.set({ queue, state }, figures[state]);
+      this.oldest.set({ queue }, longest_wait_ms / 1000);
+    }
+  }
+
+  /** Nothing is known now: old numbers would look like new ones. */
+  unknown(): void {
+    this.depth.reset();
+    this.oldest.reset();
   }
 
   attempt(queue: QueueName, outcome: 'completed' | 'retried' | 'failed'): void {

@@ -85,7 +85,7 @@ export function createHost(backend: QueueBackend, environment: Record<string, st
   const metrics = new QueueMetrics(registry);
   const reporter = new RecordingReporter();
   const failures = new JobFailures(reporter, metrics);
-  return { host: new QueueHost(config, backend, failures, metrics, new QueueCanary()), reporter, registry };
+  return { host: new QueueHost(config, backend, failures, metrics, new QueueCanary()), reporter, registry, metrics };
 }
 
 /** Resolves when `condition` holds; looks every 20 ms. */

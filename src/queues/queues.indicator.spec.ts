@@ -16,8 +16,9 @@ describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
 
   beforeEach(async () => {
     server = await start();
-    ({ host } = createHost(server.backend));
-    indicator = new QueuesIndicator(host, server.backend, { ready: true } as Database);
+    const created = createHost(server.backend);
+    ({ host } = created);
+    indicator = new QueuesIndicator(host, server.backend, { ready: true } as Database, created.metrics);
     bad = server.backend.kind === 'redis' ? 'degraded' : 'failed';
   });
 

@@ -6,22 +6,14 @@ import { type HealthFinding, HealthIndicator } from '../telemetry';
 import type { HostedQueue } from './bull';
 import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
+import { type QueueFigures, QueueMetrics } from './queue-metrics';
 
 const LONG_WAIT_MS = 60_000;
 
 /** On PostgreSQL the waiting jobs of a paused queue have a state of their own, which BullMQ's types leave out. */
 const STATES = ['waiting', 'paused', 'prioritized', 'active', 'delayed', 'failed'] as JobType[];
 
-interface QueueFigures {
-  readonly name: string;
-  readonly paused: boolean;
-  readonly waiting: number;
-  readonly active: number;
-  readonly delayed: number;
-  readonly failed: number;
-  /** How long the next job has waited; undefined where none waits. */
-  readonly longest_wait_ms: number | undefined;
-}
+type Figures = QueueFigures & { readonly paused: boolean };
 
 /** So many checks in a row, a job may be late: a moment of load is no failure. */
 const LATE_CHECKS = 2;
@@ -37,15 +29,19 @@ export class QueuesIndicator extends HealthIndicator {
     private readonly host: QueueHost,
     private readonly backend: QueueBackend,
     private readonly database: Database,
+    private readonly metrics: QueueMetrics,
   ) {
     super();
   }
 
   override async check(signal: AbortSignal): Promise<HealthFinding> {
+    this.metrics.unknown();
     if (!this.backend.ready) return this.bad('The queues cannot be reached', '');
     if (!this.host.isOpen) return this.bad('The queues are not open', '; they open when it is up');
     try {
-      const found = judge(await Promise.all(this.host.all().map(figuresOf)));
+      const figures = await Promise.all(this.host.all().map(figuresOf));
+      this.metrics.observe(figures);
+      const found = judge(figures);
       return found.status === 'healthy' ? await this.flown(found, signal) : found;
     } catch (cause) {
       return this.bad('The queues do not work', ', and queues.watch in the log', cause);
@@ -99,7 +95,7 @@ export class QueuesIndicator extends HealthIndicator {
   }
 }
 
-function judge(queues: readonly QueueFigures[]): HealthFinding {
+function judge(queues: readonly Figures[]): HealthFinding {
   const details = Object.fromEntries(queues.map(({ name, ...figures }) => [name, figures]));
   const paused = queues.find((queue) => queue.paused);
   if (paused) {
@@ -115,7 +111,7 @@ function judge(queues: readonly QueueFigures[]): HealthFinding {
   return { status: 'healthy', details };
 }
 
-async function figuresOf(queue: HostedQueue): Promise<QueueFigures> {
+async function figuresOf(queue: HostedQueue): Promise<Figures> {
   const [counts, paused, [next]] = await Promise.all([
     queue.getJobCounts(...STATES),
     queue.isPaused(),

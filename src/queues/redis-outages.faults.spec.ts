@@ -49,7 +49,7 @@ const run = () => ({ run_id: randomUUID(), dispatch: 1 });
     await redis.open();
     await lifecycle.start();
     const queue = new BullRunQueue(created.host, backend);
-    const indicator = new QueuesIndicator(created.host, backend, database);
+    const indicator = new QueuesIndicator(created.host, backend, database, created.metrics);
     return { ...created, lifecycle, log, runs: queue, indicator };
   }
 

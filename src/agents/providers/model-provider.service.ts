@@ -4,8 +4,10 @@ import { Injectable } from '@nestjs/common';
 import { type FinishReason, type ModelMessage, streamText, type TextStreamPart, type ToolSet } from 'ai';
 import { AppConfig } from '../../config';
 import { ComponentError } from '../../errors';
+import { RunMetrics } from '../run-metrics';
 import { ProviderCircuits } from '../provider-circuits.service';
 import { boundedFetch } from './bounded-fetch';
+import { ObservedCall } from './observed-call';
 import { type CallFacts, providerFailure } from './provider-failure';
 import { type Price, usageOf } from './usage';
 
@@ -48,6 +50,7 @@ export class ModelProvider {
   constructor(
     private readonly config: AppConfig,
     private readonly circuits: ProviderCircuits,
+    private readonly metrics: RunMetrics,
   ) {
     const { baseUrl, apiKey, silenceMs, maxResponseBytes } = config.llm;
     this.provider =
@@ -71,16 +74,31 @@ export class ModelProvider {
   }
 
   private async *ask(call: ModelCall): AsyncGenerator<ModelPart, void, void> {
+    const observed = new ObservedCall(this.metrics, call.model, call.signal);
+    try {
+      yield* this.read(call, observed);
+    } finally {
+      observed.end();
+    }
+  }
+
+  private async *read(call: ModelCall, observed: ObservedCall): AsyncGenerator<ModelPart, void, void> {
     const reading = new Reading(call.price);
     const facts = { provider: PROVIDER, model: call.model, secret: this.config.llm.apiKey };
     try {
-      for await (const part of this.open(call)) yield* reading.take(part);
+      for await (const part of this.open(call)) {
+        const parts = reading.take(part);
+        if (reading.answering) observed.answering();
+        yield* parts;
+      }
     } catch (error) {
       call.signal.throwIfAborted();
       throw providerFailure(error, { ...facts, answering: reading.answering });
     }
     call.signal.throwIfAborted();
-    yield reading.end(facts);
+    const end = reading.end(facts);
+    observed.completed(reading.usage);
+    yield end;
   }
 
   private open({ model, instructions, messages, tools, signal }: ModelCall): AsyncIterable<StreamPart> {
@@ -107,38 +125,43 @@ class Reading {
   private empty = true;
   private thought = '';
   private finish: FinishReason | null = null;
-  private usage: Usage | null = null;
+  /** Null until the provider has counted. */
+  usage: Usage | null = null;
 
   constructor(private readonly price: Price | null) {}
 
-  *take(part: StreamPart): Generator<ModelPart, void, void> {
+  /** What the part means to the caller. @throws what the part says went wrong */
+  take(part: StreamPart): ModelPart[] {
     switch (part.type) {
       case 'text-delta':
         this.answering = true;
         this.empty &&= part.text.trim() === '';
-        yield { type: 'text', text: part.text };
-        return;
+        return [{ type: 'text', text: part.text }];
       case 'reasoning-delta':
         this.answering = true;
         this.thought += part.text;
-        return;
+        return [];
       case 'reasoning-end':
-        yield { type: 'thought', text: this.thought };
-        this.thought = '';
-        return;
+        return [{ type: 'thought', text: this.takeThought() }];
       case 'tool-call':
         this.answering = true;
         this.empty = false;
-        yield { type: 'tool_call', call: toolCallOf(part) };
-        return;
+        return [{ type: 'tool_call', call: toolCallOf(part) }];
       case 'finish-step':
         this.finish = part.finishReason;
         this.usage = this.usageOf(part.usage);
-        return;
+        return [];
       case 'error':
         throw part.error;
       default:
+        return [];
     }
+  }
+
+  private takeThought(): string {
+    const { thought } = this;
+    this.thought = '';
+    return thought;
   }
 
   /** @throws ComponentError for an answer that is none */

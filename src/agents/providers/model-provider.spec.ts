@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { jsonSchema, tool, type ToolSet } from 'ai';
 import { loadConfig } from '../../config';
 import type { ComponentError } from '../../errors';
-import { plainObject } from '../../telemetry';
+import { MetricsRegistry, plainObject } from '../../telemetry';
 import {
   begin,
   breaksOff,
@@ -19,6 +19,8 @@ import {
   sends,
   stalls,
 } from '../../../test/support/llm-server';
+import { ActiveRuns } from '../active-runs';
+import { RunMetrics } from '../run-metrics';
 import { ProviderCircuits } from '../provider-circuits.service';
 import { type ModelPart, ModelProvider } from './model-provider.service';
 
@@ -41,7 +43,11 @@ describe('ModelProvider', () => {
   function providerOf(env: Record<string, string> = {}): ModelProvider {
     const url = { LLM_BASE_URL: llm.baseUrl, LLM_MODEL: 'test-model', LLM_API_KEY: KEY };
     const config = loadConfig({ ...url, ...env });
-    return new ModelProvider(config, new ProviderCircuits(config));
+    return new ModelProvider(
+      config,
+      new ProviderCircuits(config),
+      new RunMetrics(new MetricsRegistry(), new ActiveRuns()),
+    );
   }
 
   /** What one call gives, and what it throws. */
