@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import { Database } from './database';
@@ -118,6 +119,20 @@ describe('Database', () => {
     release.resolve();
     await Promise.all(busy);
     expect(await threads()).toEqual([]);
+  });
+
+  it('takes a slow handshake for no outage while statements are answered', async () => {
+    const outages: unknown[] = [];
+    database.onDown((cause) => outages.push(cause));
+    await Promise.all([threads(), threads()]);
+    const hanging = proxy.hangNew();
+    // What breaks makes it ask on a connection of its own, whose time runs out.
+    const broken = expect(database.query(`SELECT pg_terminate_backend(pg_backend_pid())`)).rejects.toThrow();
+    const asked = (async () => once(await hanging, 'close'))().then(() => (over = true));
+    let over = false;
+    while (!over) expect(await threads()).toEqual([]);
+    await Promise.all([asked, broken]);
+    expect({ ready: database.ready, outages }).toEqual({ ready: true, outages: [] });
   });
 
   it('survives the end of an idle connection', async () => {

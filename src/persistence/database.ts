@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
 import { ComponentError, type Reason } from '../errors';
 import { endClient } from './end-client';
@@ -15,9 +16,11 @@ export interface DatabaseOptions {
 
 const PROBE_INTERVAL_MS = 200;
 const SERVER_FIRST_MS = 200;
-/** Parts of `connectTimeoutMs`, together less than it: a statement without an answer for the one starts a probe, which has the other. */
+/** Parts of `connectTimeoutMs`, together less than it: a statement that waits in a silence of the one starts a probe, which has the other. */
 const SUSPECT_AFTER = 1 / 3;
 const PROBE_LIMIT = 1 / 2;
+/** An idle connection is worth keeping: to open one takes a dozen turns of the event loop, and most of what a short statement costs. */
+const KEEP_IDLE_MS = 60_000;
 
 // int8 columns hold sequence numbers, which stay far below 2^53.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -32,6 +35,8 @@ export class Database implements Sql {
   private pool: Pool | null = null;
   private url = '';
   private lastCause: unknown = null;
+  /** Statements that the server has answered so far. */
+  private answered = 0;
   private up = false;
   /** Aborted when the database is found to be away: whatever waits for its answer then gives up. */
   private outage = new AbortController();
@@ -99,7 +104,7 @@ export class Database implements Sql {
   }
 
   async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.withClient((client) => run<Row>(client, text, values));
+    return this.withClient((client) => this.run<Row>(client, text, values));
   }
 
   /** Commits what `work` did, or nothing of it. A statement that failed fails the whole, also where `work` went on without it. */
@@ -107,10 +112,10 @@ export class Database implements Sql {
     const committed: Listener[] = [];
     const result = await this.withClient(async (client) => {
       const tx: Transaction = {
-        query: (text, values = []) => run(client, text, values),
+        query: (text, values = []) => this.run(client, text, values),
         afterCommit: (listener) => committed.push(listener),
       };
-      await run(client, 'BEGIN');
+      await this.run(client, 'BEGIN');
       const value = await work(tx);
       await commit(client);
       return value;
@@ -122,9 +127,9 @@ export class Database implements Sql {
   /** Several reads of one and the same state of the database. */
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.withClient(async (client) => {
-      await run(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const value = await work({ query: (text, values = []) => run(client, text, values) });
-      await run(client, 'COMMIT');
+      await this.run(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const value = await work({ query: (text, values = []) => this.run(client, text, values) });
+      await this.run(client, 'COMMIT');
       return value;
     });
   }
@@ -143,6 +148,7 @@ export class Database implements Sql {
       connectionString: this.url,
       max: poolSize,
       connectionTimeoutMillis: connectTimeoutMs,
+      idleTimeoutMillis: KEEP_IDLE_MS,
       statement_timeout: statementTimeoutMs,
       // For a server that does not answer at all; one that does gets to say 57014 first.
       query_timeout: statementTimeoutMs + SERVER_FIRST_MS,
@@ -155,15 +161,31 @@ export class Database implements Sql {
     return pool;
   }
 
+  private async run<Row>(client: PoolClient, text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const [answer] = await Promise.allSettled([client.query(text, values as unknown[])]);
+    if (answer.status === 'fulfilled' || answer.reason instanceof DatabaseError) this.answered += 1;
+    if (answer.status === 'rejected') throw connectionError(answer.reason);
+    return answer.value.rows as Row[];
+  }
+
   private async withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const slow = setTimeout(() => this.suspect(null), this.options.connectTimeoutMs * SUSPECT_AFTER);
+    const slow = this.watchSilence();
     const { signal } = this.outage;
     try {
       const client = await this.acquire(signal);
       return await this.useClient(client, () => untilAway(signal, work(client)));
     } finally {
-      clearTimeout(slow);
+      clearInterval(slow);
     }
+  }
+
+  /** A slow statement is no sign of an outage while others are answered. */
+  private watchSilence(): NodeJS.Timeout {
+    let before = this.answered;
+    return setInterval(() => {
+      if (this.answered === before) this.suspect(null);
+      before = this.answered;
+    }, this.options.connectTimeoutMs * SUSPECT_AFTER);
   }
 
   private async useClient<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
@@ -198,7 +220,7 @@ export class Database implements Sql {
     }
   }
 
-  /** Something broke on a connection, or is slow: find out whether the database is away, and if so, when it returns. */
+  /** Something broke on a connection, or nothing is answered: find out whether the database is away, and if so, when it returns. */
   private suspect(cause: unknown): void {
     if (this.closed || this.probing !== null) return;
     this.probing = this.probe(cause).finally(() => (this.probing = null));
@@ -227,9 +249,13 @@ export class Database implements Sql {
     for (const listener of this.downListeners) listener(cause);
   }
 
-  /** Asks on a connection of its own: a pool that is merely full is no outage. */
+  /**
+   * Asks on a connection of its own: a pool that is merely full is no outage. Nor is a connection that does not come about in time while statements
+   * are answered: it takes a process that is short of processor time many times longer than a statement does. Nobody waits for the end of an outage.
+   */
   private async answers(): Promise<boolean> {
-    const connectionTimeoutMillis = this.options.connectTimeoutMs * PROBE_LIMIT;
+    const before = this.answered;
+    const connectionTimeoutMillis = this.options.connectTimeoutMs * (this.up ? PROBE_LIMIT : 1);
     const client = new Client({ connectionString: this.url, connectionTimeoutMillis });
     client.on('error', (error) => (this.lastCause = error));
     try {
@@ -238,7 +264,9 @@ export class Database implements Sql {
       return true;
     } catch (error) {
       this.lastCause = error;
-      return isFull(error);
+      // A process that stood still has answers that it has not read yet.
+      await turn();
+      return isFull(error) || this.answered > before;
     } finally {
       void endClient(client);
     }
@@ -254,15 +282,6 @@ async function commit(client: PoolClient): Promise<void> {
   const [ended] = await Promise.allSettled([client.query('COMMIT')]);
   if (ended.status === 'rejected') throw connectionError(ended.reason);
   if (ended.value.command !== 'COMMIT') throw ComponentError.database('DATABASE_QUERY_FAILED');
-}
-
-async function run<Row>(client: PoolClient, text: string, values: readonly unknown[] = []): Promise<Row[]> {
-  try {
-    const result = await client.query(text, values as unknown[]);
-    return result.rows as Row[];
-  } catch (error) {
-    throw connectionError(error);
-  }
 }
 
 /** Ends a failed transaction; false when the connection is of no more use. */

@@ -4,7 +4,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 /** Stands between a client and a server of ours, and breaks what passes through. */
 export class TcpProxy {
   private readonly pairs = new Set<[Socket, Socket]>();
-  private mode: 'pass' | 'refuse' | 'hang' = 'pass';
+  private mode: 'pass' | 'refuse' | 'hang' | 'hang new' = 'pass';
+  private onHanging: (client: Socket) => void = () => undefined;
   private readonly server: Server;
 
   private constructor(private readonly target: { host: string; port: number }) {
@@ -47,6 +48,12 @@ export class TcpProxy {
     }
   }
 
+  /** New connections hang, those that are open go on. Resolves with the first that hangs. */
+  hangNew(): Promise<Socket> {
+    this.mode = 'hang new';
+    return new Promise((resolve) => (this.onHanging = resolve));
+  }
+
   /** Works again. Connections that hung are ended. */
   heal(): void {
     if (this.mode === 'hang') this.cut();
@@ -74,6 +81,7 @@ export class TcpProxy {
       client.destroy();
       return;
     }
+    if (this.mode === 'hang new') return this.onHanging(client.resume());
     const upstream = connect(this.target.port, this.target.host);
     upstream.on('error', () => client.destroy());
     const pair: [Socket, Socket] = [client, upstream];
