@@ -16,8 +16,8 @@ export interface DatabaseOptions {
 
 const PROBE_INTERVAL_MS = 200;
 const SERVER_FIRST_MS = 200;
-/** Parts of `connectTimeoutMs`, together less than it: a statement that waits in a silence of the one starts a probe, which has the other. */
-const SUSPECT_AFTER = 1 / 3;
+/** Parts of `connectTimeoutMs`, together at most that: two silences of the one, of which the first may begin late, and a probe of the other. */
+const SUSPECT_AFTER = 1 / 4;
 const PROBE_LIMIT = 1 / 2;
 /** An idle connection is worth keeping: to open one takes a dozen turns of the event loop, and most of what a short statement costs. */
 const KEEP_IDLE_MS = 60_000;
@@ -264,12 +264,16 @@ export class Database implements Sql {
       return true;
     } catch (error) {
       this.lastCause = error;
-      // A process that stood still has answers that it has not read yet.
-      await turn();
-      return isFull(error) || this.answered > before;
+      return isFull(error) || (await this.answeredMore(before));
     } finally {
       void endClient(client);
     }
+  }
+
+  /** A process that stood still has answers that it has not read yet. */
+  private async answeredMore(before: number): Promise<boolean> {
+    await turn();
+    return this.answered > before;
   }
 
   private notifyReady(): void {
