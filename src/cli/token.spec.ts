@@ -9,22 +9,7 @@ import { RemoteAuth } from '../auth/remote/remote-auth';
 import { TrustedIssuer } from '../auth/trusted-issuer';
 import { loadConfig } from '../config';
 
-/** Runs the command from its source, so that the spec needs no build. */
-const COMMAND = `
-const { transformFileSync } = require(${JSON.stringify(require.resolve('@swc/core'))});
-const Module = require('node:module');
-const jsc = {
-  parser: { syntax: 'typescript', decorators: true },
-  transform: { legacyDecorator: true, decoratorMetadata: true },
-  target: 'es2023',
-};
-require.extensions['.ts'] = (module, filename) =>
-  module._compile(transformFileSync(filename, { jsc, module: { type: 'commonjs' }, filename }).code, filename);
-const find = Module._resolveFilename;
-Module._resolveFilename = (name, ...rest) =>
-  find.call(Module, name === '@clarion/protocol' ? ${JSON.stringify(resolve('packages/protocol/src/index.ts'))} : name, ...rest);
-require(${JSON.stringify(join(__dirname, 'token.ts'))});
-`;
+const COMMAND = resolve(__dirname, '../../dist/cli/token.js');
 
 let directory: string;
 let dataDir: string;
@@ -37,8 +22,13 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 async function run(args: string[], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['-e', COMMAND, '--', ...args], {
-    env: { PATH: process.env.PATH, DATA_DIR: dataDir, ...environment },
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+      DATA_DIR: dataDir,
+      ...environment,
+    },
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 20_000,

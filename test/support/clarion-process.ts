@@ -44,7 +44,7 @@ export class ClarionProcess {
     readonly options: ProcessOptions,
   ) {
     const inherited = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => name === 'PATH' || name === 'HOME'),
+      Object.entries(process.env).filter(([name]) => ['PATH', 'HOME', 'NODE_COMPILE_CACHE'].includes(name)),
     );
     const [program, ...args] = options.command ?? [process.execPath, MAIN];
     this.child = spawn(program, args, {

@@ -1,51 +1,10 @@
-import type { DurableEvent, ErrorBody } from '@clarion/protocol';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database';
 import { ClarionProcess } from '../../../test/support/clarion-process';
 import { TcpProxy } from '../../../test/support/tcp-proxy';
-import { ClarionClient } from './client';
-import type { ClarionClientOptions, ClarionRun } from './options';
+import type { ClarionClientOptions } from './options';
+import { read, Recorded, words } from './recorded-client.fixture';
 import { until } from './scripted-server.fixture';
-import { memoryStore, type ClientStore } from './store';
-
-const words = (count: number): string => Array.from({ length: count }, (_, index) => `w${index}`).join(' ');
-
-/** A client of the SDK and everything it told. */
-class Recorded {
-  readonly events: DurableEvent[] = [];
-  readonly problems: ErrorBody[] = [];
-  readonly client: ClarionClient;
-
-  constructor(options: ClarionClientOptions) {
-    this.client = new ClarionClient({
-      reconnect: { minMs: 20, maxMs: 500 },
-      onProblem: (_, error) => this.problems.push(error),
-      ...options,
-    });
-    this.client.on('event', (event) => this.events.push(event));
-  }
-
-  drill(request: object): ClarionRun {
-    return this.client.send(JSON.stringify(request), { agent: 'drill' });
-  }
-
-  of(type: DurableEvent['type']): DurableEvent[] {
-    return this.events.filter((event) => event.type === type);
-  }
-
-  /** Every durable event once, without a gap. */
-  expectGapless(): void {
-    const seqs = this.events.map(({ seq }) => seq);
-    const first = seqs[0] ?? 0;
-    expect(seqs).toEqual(Array.from(seqs, (_, index) => first + index));
-  }
-}
-
-/** Reads a run as an application does. */
-async function read(run: ClarionRun): Promise<string> {
-  let shown = '';
-  for await (const { index, text } of run) shown = shown.slice(0, index) + text;
-  return shown;
-}
+import { memoryStore } from './store';
 
 describe('the client and a real server', () => {
   let database: TestDatabase;
@@ -224,34 +183,5 @@ describe('the client and a real server', () => {
     expect(mine.status).toBe('cancelled');
     expect(theirs.content).toBe(mine.content);
     await expect(there.client.follow('00000000-0000-7000-8000-000000000000')).rejects.toThrow('RUN_NOT_FOUND');
-  });
-});
-
-describe('the client and a server that is killed', () => {
-  it('has the exact answer and each event once when the server returns, and its unsent message is sent', async () => {
-    const before = await ClarionProcess.start();
-    const { dataDir, port, url } = before;
-    let server = before;
-    const store: ClientStore = memoryStore();
-    const recorded = new Recorded({ url, store, token: () => server.token('ann') });
-    try {
-      await recorded.client.connect();
-      const run = recorded.drill({ tokens: 200, per_second: 100 });
-      await until(() => run.answer.length > 100);
-      await before.crash(true);
-      const later = recorded.drill({ tokens: 3 });
-      server = await ClarionProcess.start({ dataDir, port });
-      const [shown, final] = await Promise.all([read(run), run.final]);
-      expect(final).toMatchObject({ status: 'completed', content: words(200) });
-      expect(shown).toBe(words(200));
-      expect(await later.final).toMatchObject({ status: 'completed', content: words(3) });
-      await until(() => recorded.of('agent_completed').length === 2);
-      recorded.expectGapless();
-      expect(recorded.of('agent_recovering').length).toBeGreaterThan(0);
-      expect(recorded.of('message_created')).toHaveLength(2);
-    } finally {
-      await recorded.client.close();
-      await server.dispose();
-    }
   });
 });
