@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Ack, DurableEvent, ErrorBody } from '@clarion/protocol';
 import { v7 as uuidv7 } from 'uuid';
-import type { ChatClient } from '../support/chat-client';
-import { ClarionApp } from '../support/clarion-app';
+import { ClarionApp, newUser, useClarionApp } from '../support/clarion-app';
 
 const QUICK = { tokens: 3, per_second: 0 };
 const ENDLESS = { tokens: 100_000, per_second: 20 };
@@ -18,29 +17,10 @@ function done<A extends Ack>(answer: A): Extract<A, { ok: true }> {
 }
 
 describe('the mailbox', () => {
-  let app: ClarionApp;
-
-  beforeAll(async () => {
-    app = await ClarionApp.start();
-  });
-
-  afterEach(() => {
-    expect(app.closeClients()).toEqual([]);
-  });
-
-  afterAll(() => app.dispose());
-
-  /** A user of this test alone. */
-  const newUser = () => `user-${randomUUID()}`;
-
-  async function saidAndAnswered(client: ChatClient, more: object = {}) {
-    const sent = await client.drill(QUICK, more);
-    await client.ended(sent.run_id);
-    return sent;
-  }
+  const app = useClarionApp();
 
   describe('acknowledging by hand', () => {
-    const position = async (user: string, on = app) => {
+    const position = async (user: string, on = app()) => {
       const rows = await on.query<{ position: number }>(
         'SELECT position FROM mailbox_positions WHERE user_id = $1 AND device_id = $2',
         [user, 'hand'],
@@ -50,23 +30,23 @@ describe('the mailbox', () => {
 
     it('moves the position, cumulatively and never back', async () => {
       const user = newUser();
-      const client = await app.connect(user, { device_id: 'hand', ack: 'manual' });
-      await saidAndAnswered(client);
+      const client = await app().connect(user, { device_id: 'hand', ack: 'manual' });
+      await client.answered();
       const ids = client.events.map(({ id }) => id);
       expect(await position(user)).toBe(0);
       expect(await client.request('events_ack', { cursor: ids[2] ?? '' })).toEqual({ ok: true, cursor: ids[2] });
       expect(await client.request('events_ack', { cursor: ids[0] ?? '' })).toEqual({ ok: true, cursor: ids[2] });
       expect(await position(user)).toBe(3);
       client.close();
-      const back = await app.connect(user, { device_id: 'hand', ack: 'manual' });
+      const back = await app().connect(user, { device_id: 'hand', ack: 'manual' });
       expect(back.ephemeral('connection_established')[0]).toMatchObject({ resume: 'position', from_seq: 3 });
       expect(back.events.map(({ id }) => id)).toEqual(ids.slice(3));
     });
 
     it('never reaches beyond what this socket was sent, nor into another epoch', async () => {
       const user = newUser();
-      const client = await app.connect(user, { device_id: 'hand', ack: 'manual' });
-      await saidAndAnswered(client);
+      const client = await app().connect(user, { device_id: 'hand', ack: 'manual' });
+      await client.answered();
       const { epoch, seq } = client.events.at(-1) as DurableEvent;
       for (const cursor of [`${epoch}:${seq + 1}`, 'abcdefgh:1', `${epoch}:9007199254740991`]) {
         const error = errorOf(await client.request('events_ack', { cursor }));
@@ -82,7 +62,7 @@ describe('the mailbox', () => {
         const user = newUser();
         const client = await impatient.connect(user, { device_id: 'hand', ack: 'manual' });
         const other = await impatient.connect(user, { device_id: 'other' });
-        await saidAndAnswered(client);
+        await client.answered();
         await other.until(() => (other.events.length === client.events.length ? true : undefined));
         for (let moved: unknown[] = []; moved.length === 0;) {
           moved = await impatient.query(
@@ -109,7 +89,7 @@ describe('the mailbox', () => {
         const silent = await strict.connect(user, { device_id: 'hand', ack: 'manual' });
         const automatic = await strict.connect(user);
         const gone = new Promise<string>((resolve) => silent.socket.once('disconnect', resolve));
-        await saidAndAnswered(silent);
+        await silent.answered();
         expect(await gone).toBe('transport close');
         const [told] = silent.ephemeral('error');
         const critical = silent.events.filter((event) => event.critical).map(({ id }) => id);
@@ -129,9 +109,9 @@ describe('the mailbox', () => {
   describe('threads', () => {
     it('are listed page by page, the one used last first, each with its active run', async () => {
       const user = newUser();
-      const client = await app.connect(user);
+      const client = await app().connect(user);
       const ids: string[] = [];
-      for (let index = 0; index < 5; index += 1) ids.push((await saidAndAnswered(client)).thread_id);
+      for (let index = 0; index < 5; index += 1) ids.push((await client.answered()).thread_id);
       const busy = await client.drill(ENDLESS, { thread_id: ids[1] });
       const order = [ids[1], ids[4], ids[3], ids[2], ids[0]];
 
@@ -153,8 +133,8 @@ describe('the mailbox', () => {
     });
 
     it('show nothing of anybody else', async () => {
-      const { thread_id } = await saidAndAnswered(await app.connect(newUser()));
-      const stranger = await app.connect(newUser());
+      const { thread_id } = await (await app().connect(newUser())).answered();
+      const stranger = await app().connect(newUser());
       expect(done(await stranger.request('thread_list', {})).threads).toEqual([]);
       const foreign = errorOf(await stranger.request('thread_history', { thread_id }));
       const missing = errorOf(await stranger.request('thread_history', { thread_id: randomUUID() }));
@@ -163,9 +143,9 @@ describe('the mailbox', () => {
     });
 
     it('refuse a page that was never given out', async () => {
-      const client = await app.connect(newUser());
-      const other = await saidAndAnswered(client);
-      const { thread_id } = await saidAndAnswered(client);
+      const client = await app().connect(newUser());
+      const other = await client.answered();
+      const { thread_id } = await client.answered();
       for (const before of ['x', '2026-01-01_1', `2026-13-40T00:00:00.000Z_${thread_id}`, randomUUID()]) {
         expect(errorOf(await client.request('thread_list', { before }))).toMatchObject({ reason: 'PAYLOAD_INVALID' });
       }
@@ -178,11 +158,11 @@ describe('the mailbox', () => {
 
   describe('the history of a thread', () => {
     it('is paged backwards, in the order of commits, each question with its answer and its runs', async () => {
-      const client = await app.connect(newUser());
-      const first = await saidAndAnswered(client);
+      const client = await app().connect(newUser());
+      const first = await client.answered();
       const { thread_id } = first;
       const sent = [first];
-      for (let index = 0; index < 3; index += 1) sent.push(await saidAndAnswered(client, { thread_id }));
+      for (let index = 0; index < 3; index += 1) sent.push(await client.answered({ thread_id }));
 
       const messages = [];
       const runs = [];
@@ -207,7 +187,7 @@ describe('the mailbox', () => {
 
     it('is continued without gap or overlap by the events after as_of', async () => {
       const user = newUser();
-      const writer = await app.connect(user);
+      const writer = await app().connect(user);
       const { thread_id, run_id } = await writer.drill({ tokens: 60, per_second: 200, tools: 3 });
       const [history] = await Promise.all([
         writer.request('thread_history', { thread_id }),
@@ -216,7 +196,7 @@ describe('the mailbox', () => {
       await writer.until(() => (writer.of('agent_completed').length === 2 ? true : undefined));
       const { messages, runs, as_of } = done(history);
 
-      const reader = await app.connect(user, { cursor: as_of });
+      const reader = await app().connect(user, { cursor: as_of });
       const told = reader.of('message_created').map(({ data }) => data.message_id);
       const answered = reader.of('agent_completed').map(({ data }) => data.message_id);
       const all = [...messages.map(({ message_id }) => message_id), ...told, ...answered];
@@ -229,14 +209,14 @@ describe('the mailbox', () => {
   describe('deleting a thread', () => {
     it('cancels its runs, and erases its content everywhere without a gap in the log', async () => {
       const user = newUser();
-      const client = await app.connect(user);
+      const client = await app().connect(user);
       const secret = `secret${randomUUID()}`;
       // Of a key that comes twice the last counts.
       const secretly = (request: object) => JSON.stringify(request).replace('{', `{"tokens":"${secret}",`);
-      const { thread_id } = await saidAndAnswered(client, { content: secretly({ ...QUICK, think: 1, tools: 1 }) });
+      const { thread_id } = await client.answered({ content: secretly({ ...QUICK, think: 1, tools: 1 }) });
       const active = await client.say(secretly(ENDLESS), { thread_id, agent: 'drill' });
       const queued = await client.say(secretly(QUICK), { thread_id, agent: 'drill' });
-      const kept = await saidAndAnswered(client);
+      const kept = await client.answered();
 
       const deleted = await client.request('thread_delete', { thread_id });
       expect(deleted).toEqual({ ok: true, thread_id });
@@ -250,25 +230,25 @@ describe('the mailbox', () => {
       const { threads } = done(await client.request('thread_list', {}));
       expect(threads.map((thread) => thread.thread_id)).toEqual([kept.thread_id]);
 
-      const again = await app.connect(user, { cursor: `${client.events[0]?.epoch}:0` });
+      const again = await app().connect(user, { cursor: `${client.events[0]?.epoch}:0` });
       expect(again.events.map(({ seq }) => seq)).toEqual(client.events.map((_, index) => index + 1));
       const erased = again.events.filter((event) => event.thread_id === thread_id);
       expect(contentsOf(erased)).toEqual(new Set(['']));
       expect(contentsOf(again.events.filter((event) => event.thread_id === kept.thread_id)).size).toBeGreaterThan(1);
       for (const table of ['messages', 'runs', 'threads', 'mailbox_events', 'run_text', 'error_records']) {
-        const rows = await app.query(`SELECT 1 FROM ${table} t WHERE t::text LIKE '%' || $1 || '%'`, [secret]);
+        const rows = await app().query(`SELECT 1 FROM ${table} t WHERE t::text LIKE '%' || $1 || '%'`, [secret]);
         expect([table, rows.length]).toEqual([table, 0]);
       }
     });
 
     it('takes what a failure had quoted out of its record, and leaves the record', async () => {
-      const client = await app.connect(newUser());
+      const client = await app().connect(newUser());
       const { thread_id, run_id } = await client.drill({ ...QUICK, fail: { kind: 'throw', at_token: 1 } });
       const ended = await client.ended(run_id);
       expect(ended.type).toBe('agent_failed');
       const { support_code } = (ended as DurableEvent<'agent_failed'>).data.error;
       await client.request('thread_delete', { thread_id });
-      const [record] = await app.query('SELECT * FROM error_records WHERE support_code = $1', [support_code]);
+      const [record] = await app().query('SELECT * FROM error_records WHERE support_code = $1', [support_code]);
       expect(record).toMatchObject({
         thread_id,
         run_id,
@@ -280,9 +260,9 @@ describe('the mailbox', () => {
     });
 
     it('answers the same again, for a missing thread and for a foreign one, which stays', async () => {
-      const owner = await app.connect(newUser());
-      const { thread_id } = await saidAndAnswered(owner);
-      const stranger = await app.connect(newUser());
+      const owner = await app().connect(newUser());
+      const { thread_id } = await owner.answered();
+      const stranger = await app().connect(newUser());
       for (const id of [thread_id, uuidv7()]) {
         expect(await stranger.request('thread_delete', { thread_id: id })).toEqual({ ok: true, thread_id: id });
       }
@@ -296,7 +276,7 @@ describe('the mailbox', () => {
 
     it('leaves no run without an end in a race with sending, retrying and cancelling', async () => {
       const user = newUser();
-      const client = await app.connect(user);
+      const client = await app().connect(user);
       for (let round = 0; round < 10; round += 1) {
         const { thread_id, run_id } = await client.drill(ENDLESS);
         await client.request('run_cancel', { run_id });
@@ -320,7 +300,7 @@ describe('the mailbox', () => {
       const begun = client.of('run_queued').map(({ run_id }) => run_id ?? '');
       for (const runId of begun) await client.ended(runId);
       for (const table of ['threads', 'messages', 'runs']) {
-        expect(await app.query(`SELECT id FROM ${table} WHERE user_id = $1`, [user])).toEqual([]);
+        expect(await app().query(`SELECT id FROM ${table} WHERE user_id = $1`, [user])).toEqual([]);
       }
     });
   });

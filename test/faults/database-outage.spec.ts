@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChatClient, Refused } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
+import { rowsOf } from '../support/database';
 import { TcpProxy } from '../support/tcp-proxy';
-import { ask, expectCompleted, expectEndedOnce, expectGapless, Sender, type Sent } from './load';
+import { expectCompleted, expectEndedOnce, expectGapless, Sender, type Sent } from './load';
 import { StoppablePostgres } from './stoppable-postgres';
 
 jest.setTimeout(60_000);
@@ -142,7 +143,7 @@ describe('a database that goes away under load', () => {
     const codes = refused.map(({ error }) => error?.support_code ?? '');
     expect(new Set(codes).size).toBe(codes.length);
     const found = async () =>
-      ask<{ support_code: string; count: number }>(
+      rowsOf<{ support_code: string; count: number }>(
         postgres.url,
         'SELECT support_code, count FROM error_records WHERE support_code = ANY($1)',
         [codes],

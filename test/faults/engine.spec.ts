@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DurableEvent } from '@clarion/protocol';
 import { ChatClient, drillWords } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { createTestDatabase, rowsOf, type TestDatabase } from '../support/database';
 import { redisIsHere, RedisServer } from '../support/redis-server';
 import { TcpProxy } from '../support/tcp-proxy';
-import { ask, disconnected, expectCompleted, expectGapless } from './load';
+import { disconnected, expectCompleted, expectGapless } from './load';
 
 jest.setTimeout(90_000);
 
@@ -115,8 +115,8 @@ describe('one process', () => {
   /** The process that has the run, and the other one. */
   async function workerOf(runId: string): Promise<{ worker: ClarionProcess; other: ClarionProcess }> {
     const text = 'SELECT w.pid FROM runs r JOIN workers w ON w.id = r.worker_id WHERE r.id = $1';
-    let [found] = await ask<{ pid: number }>(database.url, text, [runId]);
-    while (found === undefined) [found] = await ask<{ pid: number }>(database.url, text, [runId]);
+    let [found] = await rowsOf<{ pid: number }>(database.url, text, [runId]);
+    while (found === undefined) [found] = await rowsOf<{ pid: number }>(database.url, text, [runId]);
     const [first, second] = both;
     return found.pid === first.pid ? { worker: first, other: second } : { worker: second, other: first };
   }
@@ -134,7 +134,7 @@ describe('one process', () => {
     expect(said()).toBe(1);
     const ofRun = (event: DurableEvent) => event.run_id === runId;
     expect(client.events.filter(ofRun).at(-1)?.type).toBe('agent_completed');
-    const records = await ask(database.url, 'SELECT reason FROM error_records WHERE run_id = $1', [runId]);
+    const records = await rowsOf(database.url, 'SELECT reason FROM error_records WHERE run_id = $1', [runId]);
     expect(records).toEqual([{ reason: 'WORKER_LOST' }]);
   }
 
@@ -175,6 +175,6 @@ describe('one process', () => {
       expectCompleted(after, run_id, drillWords(200));
     }
     expect(after.of('agent_recovering')).toEqual([]);
-    expect(await ask(database.url, 'SELECT max(attempt) AS attempt FROM runs')).toEqual([{ attempt: 1 }]);
+    expect(await rowsOf(database.url, 'SELECT max(attempt) AS attempt FROM runs')).toEqual([{ attempt: 1 }]);
   });
 });

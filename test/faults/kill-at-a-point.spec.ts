@@ -4,8 +4,8 @@ import { FaultyProxy } from '../support/faulty-proxy';
 import { ChatClient } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
 import { countingClient, FILL_MAILBOX, heard, upTo, webSocketOf } from '../support/counting-client';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { ANSWER, ask, disconnected, expectCompleted, expectGapless } from './load';
+import { createTestDatabase, rowsOf, type TestDatabase } from '../support/database';
+import { ANSWER, disconnected, expectCompleted, expectGapless } from './load';
 
 jest.setTimeout(120_000);
 
@@ -64,7 +64,7 @@ describe('a process that is killed', () => {
     proxy.slow(() => true, LATENCY_MS);
     before.socket.emit('chat_message', message, acknowledged);
     const committed = () =>
-      ask<{ run_id: string }>(database.url, 'SELECT run_id FROM messages WHERE client_message_id = $1', [
+      rowsOf<{ run_id: string }>(database.url, 'SELECT run_id FROM messages WHERE client_message_id = $1', [
         message.client_message_id,
       ]);
     await clarion.until(async () => (await committed()).length > 0);
@@ -84,7 +84,7 @@ describe('a process that is killed', () => {
 
   it('during a replay: the client goes on where it stood', async () => {
     (await connect()).close();
-    await ask(database.url, FILL_MAILBOX, ['alice', 20_000, 640]);
+    await rowsOf(database.url, FILL_MAILBOX, ['alice', 20_000, 640]);
     const { socket, seqs } = countingClient(clarion.url, await clarion.token('alice'));
     clients.push(socket);
     await new Promise<void>((resolve) =>

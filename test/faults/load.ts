@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ack, DurableEvent, ErrorBody } from '@clarion/protocol';
 import { TERMINAL_EVENTS } from '@clarion/protocol';
-import { Client } from 'pg';
 import { ChatClient, drillWords } from '../support/chat-client';
 import type { ClarionProcess } from '../support/clarion-process';
+import { rowsOf } from '../support/database';
 
 const PAUSE_MS = 500;
 const TOKENS = 12;
@@ -96,18 +96,6 @@ function outcomeOf(answer: Ack<'chat_message'>): Pick<Sent, 'runId' | 'duplicate
     : { runId: null, duplicate: false, error: answer.error };
 }
 
-/** What a database knows, asked on a connection of its own. */
-export async function ask<Row>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
-  client.on('error', () => undefined); // the query in flight fails as well
-  await client.connect();
-  try {
-    return (await client.query(text, values)).rows as Row[];
-  } finally {
-    await client.end();
-  }
-}
-
 /** Events in `seq` order, each exactly once, none missing in between. */
 export function expectGapless(events: readonly DurableEvent[]): void {
   const seqs = events.map(({ seq }) => seq);
@@ -126,7 +114,7 @@ export function expectCompleted(client: ChatClient, runId: string, content = ANS
 
 /** Every accepted message is stored once, and its run has one end with the exact text, in the database's own words. */
 export async function expectEndedOnce(url: string, accepted: readonly Sent[]): Promise<void> {
-  const rows = await ask<{ id: string; messages: number; ends: number; content: string | null }>(
+  const rows = await rowsOf<{ id: string; messages: number; ends: number; content: string | null }>(
     url,
     `SELECT r.id, r.final_content AS content,
        (SELECT count(*)::int FROM messages m WHERE m.run_id = r.id AND m.role = 'user') AS messages,

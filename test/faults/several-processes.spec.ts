@@ -2,8 +2,9 @@ import type { ComponentReport } from '@clarion/protocol';
 import { type ChatClient, drillWords, Refused } from '../support/chat-client';
 import type { ClarionProcess } from '../support/clarion-process';
 import { Cluster } from '../support/cluster';
+import { rowsOf } from '../support/database';
 import { redisIsHere } from '../support/redis-server';
-import { ask, expectGapless } from './load';
+import { expectGapless } from './load';
 
 jest.setTimeout(90_000);
 
@@ -62,7 +63,7 @@ jest.setTimeout(90_000);
     const client = await cluster.connect(gateway, 'alice');
     const { run_id } = await client.drill({ tokens: 60, per_second: 30 });
     await client.until(() => (written(client, run_id) > 20 ? true : undefined));
-    const [owner] = await ask<{ pid: number }>(
+    const [owner] = await rowsOf<{ pid: number }>(
       cluster.database.url,
       'SELECT w.pid FROM workers w JOIN runs r ON r.worker_id = w.id WHERE r.id = $1',
       [run_id],

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-import { Client } from 'pg';
 import { ROOT, type ProcessOptions } from '../support/clarion-process';
 import type { FaultyProxy } from '../support/faulty-proxy';
 import type { Node } from './node';
@@ -55,15 +54,3 @@ export function processOf(dist: string, environment: Record<string, string>): Pr
 
 /** Where the build is that is looked at unless another one is named. */
 export const BUILT = join(ROOT, 'dist');
-
-/** Rows of a database, on a connection of its own. */
-export async function rowsOf<Row>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 20_000 });
-  client.on('error', () => undefined); // the query in flight fails as well
-  await client.connect();
-  try {
-    return (await client.query(text, values)).rows as Row[];
-  } finally {
-    await client.end();
-  }
-}

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TERMINAL_EVENTS, type DurableEvent } from '@clarion/protocol';
+import { rowsOf } from '../support/database';
 import { measureHealing, type Healing } from './canary';
-import { rowsOf, tokenOf, type Deployment } from './deployment';
+import { tokenOf, type Deployment } from './deployment';
 import { Device } from './device';
 import { overlap, strike, type FaultName } from './faults';
 import type { Participant, StoredRun } from './judge';

@@ -125,6 +125,13 @@ export class ChatClient {
     return this.say(JSON.stringify(request), { agent: 'drill', ...more });
   }
 
+  /** A short message to `drill`, whose run has ended. */
+  async answered(more: Partial<RequestPayload<'chat_message'>> = {}) {
+    const sent = await this.drill({ tokens: 3, per_second: 0 }, more);
+    await this.ended(sent.run_id);
+    return sent;
+  }
+
   /** Resolves with the run's terminal event. */
   async ended(runId: string, limitMs = LIMIT_MS): Promise<DurableEvent> {
     return this.until(

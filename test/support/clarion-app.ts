@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,4 +163,26 @@ function capture(lines: LogLine[]): Writable {
       done();
     },
   });
+}
+
+/** One Clarion for all tests of a `describe`; after each, its clients are let go and what they received must be valid. */
+export function useClarionApp(options?: StartOptions): () => ClarionApp {
+  let app: ClarionApp | undefined;
+  const running = (): ClarionApp => {
+    if (app === undefined) throw new Error('Clarion is not started yet: ask for it within a test');
+    return app;
+  };
+  beforeAll(async () => {
+    app = await ClarionApp.start(options);
+  });
+  afterEach(() => {
+    expect(running().closeClients()).toEqual([]);
+  });
+  afterAll(() => app?.dispose());
+  return running;
+}
+
+/** A user of one test alone. */
+export function newUser(): string {
+  return `user-${randomUUID()}`;
 }

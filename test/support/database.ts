@@ -52,3 +52,15 @@ async function createDatabase(admin: string, template: string): Promise<TestData
     drop: () => administrate(admin, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   };
 }
+
+/** Rows of a database, on a connection of its own. */
+export async function rowsOf<Row>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 20_000 });
+  client.on('error', () => undefined); // the query in flight fails as well
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows as Row[];
+  } finally {
+    await client.end();
+  }
+}

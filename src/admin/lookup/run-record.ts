@@ -76,9 +76,7 @@ export interface RunPhases {
   readonly total_ms: number | null;
 }
 
-/** The whole life of a run. Times in ISO 8601, UTC. */
-export interface RunRecord {
-  readonly run_id: string;
+interface RunFacts {
   readonly user_id: string;
   readonly thread_id: string;
   readonly message_id: string;
@@ -86,6 +84,11 @@ export interface RunRecord {
   readonly status: RunStatus;
   readonly attempt: number;
   readonly max_attempts: number;
+}
+
+/** The whole life of a run. Times in ISO 8601, UTC. */
+export interface RunRecord extends RunFacts {
+  readonly run_id: string;
   /** The job that woke a worker last. */
   readonly job_id: string | null;
   readonly retry_of: string | null;
@@ -104,15 +107,8 @@ export interface RunRecord {
   readonly missing: readonly string[];
 }
 
-export interface RunRow {
+export interface RunRow extends RunFacts {
   readonly id: string;
-  readonly user_id: string;
-  readonly thread_id: string;
-  readonly message_id: string;
-  readonly agent: string;
-  readonly status: RunStatus;
-  readonly attempt: number;
-  readonly max_attempts: number;
   readonly dispatch: number;
   readonly dispatched_at: Date | null;
   readonly retry_of: string | null;

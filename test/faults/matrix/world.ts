@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ComponentDetail, ComponentReport } from '@clarion/protocol';
 import { ClarionProcess } from '../../support/clarion-process';
-import { administrate, adminUrl, createTestDatabase, type TestDatabase } from '../../support/database';
+import { administrate, adminUrl, createTestDatabase, rowsOf, type TestDatabase } from '../../support/database';
 import { FaultyProxy } from '../../support/faulty-proxy';
 import { calls, LlmServer, says } from '../../support/llm-server';
 import { MailServer } from '../../support/mail-server';
@@ -9,7 +9,6 @@ import { McpHttpServer } from '../../support/mcp-server';
 import { AUDIENCE, OidcProvider } from '../../support/oidc-provider';
 import { RedisServer } from '../../support/redis-server';
 import { WebhookReceiver } from '../../support/webhook-receiver';
-import { ask } from '../load';
 
 export const ALERT_SECRET = `whsec_${Buffer.from('a key of the tests, 32 bytes long').toString('base64')}`;
 /** What asks the assistant to use a tool of the MCP server. */
@@ -99,7 +98,7 @@ export class World {
   }
 
   rows<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return ask<Row>(this.databaseUrl, text, values);
+    return rowsOf<Row>(this.databaseUrl, text, values);
   }
 
   /** Component -> how it is, in the words of the process. */
