@@ -8,8 +8,16 @@ import { deltas } from './measures/deltas';
 import { firstEvent } from './measures/first-event';
 import { memory } from './measures/memory';
 import { storm } from './measures/storm';
+import { streaming } from './measures/streaming';
 
-const MEASURES: Record<string, (ground: Ground) => Promise<Line[]>> = { accepts, storm, deltas, firstEvent, memory };
+const MEASURES: Record<string, (ground: Ground) => Promise<Line[]>> = {
+  accepts,
+  storm,
+  deltas,
+  firstEvent,
+  memory,
+  streaming,
+};
 
 /** `npm run bench [-- <measure> …]`: measures against the budgets of docs/BENCH.md; exits 1 when one is missed. */
 async function main(): Promise<void> {

@@ -29,6 +29,7 @@ async function main({ port, url, dataDir, workers }: Options): Promise<void> {
     DRILL_AGENT: '1',
     MESSAGES_PER_MINUTE: '1000000',
     RUNS_PER_USER: '10000',
+    WORKER_CONCURRENCY: '2000',
     CONNECTIONS_PER_USER: '10000',
   });
   const fatal = (error: unknown): never => {

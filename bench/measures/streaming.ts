@@ -1,0 +1,23 @@
+import { BenchServer, type Ground, type Line } from '../harness';
+import type { Delays, Paced } from '../loads/streaming';
+
+const LOAD: Paced = { runs: 1_000, perSecond: 20, tokens: 400 };
+const MOST_MS = 250;
+
+/** As many answers at the pace of a model, all at once: how long after it was due a delta is with its client. */
+export async function streaming({ url, dataDir }: Ground): Promise<Line[]> {
+  const clarion = await BenchServer.start('clarion', { url, dataDir, workers: true });
+  try {
+    const { p50, p99, deltas } = await clarion.load<Delays>('streaming', LOAD);
+    return [
+      {
+        what: `delay of a delta, ${LOAD.runs} runs at ${LOAD.perSecond} tokens/s at once, p99 of ${deltas}`,
+        found: `${p99.toFixed(0)} ms (p50 ${p50.toFixed(0)} ms)`,
+        budget: `below ${MOST_MS} ms`,
+        held: p99 < MOST_MS,
+      },
+    ];
+  } finally {
+    await clarion.stop();
+  }
+}
