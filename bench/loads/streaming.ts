@@ -6,6 +6,12 @@ import { begins, RawClient } from './raw-client';
 /** Handshakes at the same time. */
 const CONNECTING = 50;
 const DELTA = '42["agent_delta"';
+const COMPLETED = '42["agent_completed"';
+const FAILED = '42["agent_failed"';
+/** What no user sees of a run for which all goes well. */
+const TROUBLE = ['agent_failed', 'agent_retrying', 'agent_recovering', 'notification', 'error'].map(
+  (type) => `42["${type}"`,
+);
 
 export interface Paced {
   /** Runs at the same time, each of a user of its own. */
@@ -15,6 +21,9 @@ export interface Paced {
 }
 
 export interface Delays {
+  readonly completed: number;
+  /** Runs whose users were told of trouble. */
+  readonly troubled: number;
   readonly p50: number;
   readonly p99: number;
   /** Of the deltas that were counted. */
@@ -29,28 +38,38 @@ async function main({ port, runs, perSecond, tokens }: LoadOf<Paced>): Promise<D
   const every = 1_000 / perSecond;
   const clients: RawClient[] = [];
   await eachOf(runs, CONNECTING, async (at) => void clients.push(await open(port, `streamer${at}`)));
-  const streaming = Promise.all(clients.map((client) => arrivals(client, tokens)));
+  const streaming = Promise.all(clients.map(watch));
   for (const client of clients) client.emit('chat_message', messageOf(tokens, perSecond));
   const streams = await streaming;
   for (const client of clients) client.close();
-  const from = Math.max(...streams.map((times) => times[0] ?? 0));
-  const to = Math.min(...streams.map((times) => times.at(-1) ?? 0));
-  const delays = streams.flatMap((times) => delaysOf(times, every, from, to)).sort((a, b) => a - b);
-  const at = (share: number): number => delays[Math.floor(delays.length * share)] ?? Number.POSITIVE_INFINITY;
-  return { p50: at(0.5), p99: at(0.99), deltas: delays.length };
+  const from = Math.max(...streams.map(({ times }) => times[0] ?? Number.POSITIVE_INFINITY));
+  const to = Math.min(...streams.map(({ times }) => times.at(-1) ?? 0));
+  const delays = streams.flatMap(({ times }) => delaysOf(times, every, from, to)).sort((a, b) => a - b);
+  const at = (share: number): number => delays[Math.floor(delays.length * share)] ?? 0;
+  const completed = streams.filter((stream) => stream.completed).length;
+  const troubled = streams.filter((stream) => stream.troubled).length;
+  return { completed, troubled, p50: at(0.5), p99: at(0.99), deltas: delays.length };
 }
 
-/** When each delta of the client's run came. @throws when the server closes the connection first */
-function arrivals(client: RawClient, tokens: number): Promise<number[]> {
-  const times: number[] = [];
-  const all = Promise.withResolvers<number[]>();
-  client.onClose = all.reject;
+interface Stream {
+  /** When each delta came. */
+  readonly times: number[];
+  completed: boolean;
+  troubled: boolean;
+}
+
+/** The client's run from its first delta to its end. @throws when the server closes the connection first */
+function watch(client: RawClient): Promise<Stream> {
+  const stream: Stream = { times: [], completed: false, troubled: false };
+  const ended = Promise.withResolvers<Stream>();
+  client.onClose = ended.reject;
   client.onPacket = (packet) => {
-    if (!begins(packet, DELTA)) return;
-    times.push(performance.now());
-    if (times.length === tokens) all.resolve(times);
+    if (begins(packet, DELTA)) return void stream.times.push(performance.now());
+    stream.completed = begins(packet, COMPLETED);
+    stream.troubled ||= TROUBLE.some((start) => begins(packet, start));
+    if (stream.completed || begins(packet, FAILED)) ended.resolve(stream);
   };
-  return all.promise;
+  return ended.promise;
 }
 
 function delaysOf(times: readonly number[], every: number, from: number, to: number): number[] {

@@ -9,6 +9,7 @@ import { BUILTIN_AGENTS } from './builtin';
 import { Checkpoints } from './checkpoints.service';
 import { DispatchCanary } from './dispatch-canary.service';
 import { Dispatcher } from './dispatcher.service';
+import { LeaseBatch } from './lease-batch.service';
 import { MessageBatch } from './message-batch.service';
 import { MessageIntake } from './message-intake.service';
 import { MODELS_AND_TOOLS } from './models-and-tools';
@@ -19,6 +20,7 @@ import { Reconciler } from './reconciler.service';
 import { RetryPolicy } from './retry-policy.service';
 import { RunAttempts } from './run-attempts.service';
 import { RunClaims } from './run-claims.store';
+import { RunDatabase } from './run-database.service';
 import { RunEnding } from './run-ending.service';
 import { RunExecutor } from './run-executor.service';
 import { RunFailures } from './run-failures.service';
@@ -33,6 +35,7 @@ import { RunStateSampling } from './run-state-sampling.service';
 import { RunSteps } from './run-steps.store';
 import { RunStore } from './run.store';
 import { RunWriters } from './run-writers.service';
+import { RunWrites } from './run-writes.service';
 import { SupervisorIndicator } from './supervisor.indicator';
 import { Supervisor } from './supervisor.service';
 import { ThreadDeletion } from './thread-deletion.service';
@@ -56,6 +59,7 @@ import { Workers } from './workers.service';
     Checkpoints,
     DispatchCanary,
     Dispatcher,
+    LeaseBatch,
     MessageBatch,
     MessageIntake,
     NextAttempts,
@@ -65,6 +69,7 @@ import { Workers } from './workers.service';
     RetryPolicy,
     RunAttempts,
     RunClaims,
+    RunDatabase,
     RunEnding,
     RunExecutor,
     RunFailures,
@@ -79,6 +84,7 @@ import { Workers } from './workers.service';
     RunStops,
     RunStore,
     RunWriters,
+    RunWrites,
     Supervisor,
     SupervisorIndicator,
     ThreadDeletion,

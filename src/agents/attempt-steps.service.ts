@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
 import type { NewEvent } from '../mailbox';
-import { Database } from '../persistence';
 import { type ActiveRun, RunStop } from './active-runs';
 import type { RegisteredAgent } from './agent-registry';
 import { AttemptText } from './attempt-text';
 import { Checkpoints } from './checkpoints.service';
 import { type AskedQuestion, isQuestion } from './questions';
 import { isFirstLease, type Run } from './run';
+import { RunDatabase } from './run-database.service';
 import { RunSteps, type StepMark, type StoredStep } from './run-steps.store';
 import type { RunWriter } from './run-writer';
 import { StepJournal } from './step-journal';
@@ -20,7 +20,7 @@ export interface AttemptRecord {
   /** Text and thoughts come again that the answer has kept: they are dropped until the last completed step was asked for. */
   readonly repeating: boolean;
   /** Makes events durable, and what they tell of steps with them. */
-  write(events: readonly NewEvent[], marks: readonly StepMark[]): Promise<void>;
+  write(events: readonly NewEvent[], mark?: StepMark): Promise<void>;
   /** Asks the user once all that was said is stored, and interrupts the attempt: rejects with RunStop. */
   ask(question: AskedQuestion): Promise<never>;
   /** Rejects as `ask` does; null before it is called. What comes beside a question is not taken. */
@@ -33,7 +33,7 @@ export interface AttemptRecord {
 @Injectable()
 export class AttemptSteps {
   constructor(
-    private readonly database: Database,
+    private readonly database: RunDatabase,
     private readonly steps: RunSteps,
     private readonly texts: AttemptText,
     private readonly checkpoints: Checkpoints,
@@ -47,14 +47,14 @@ export class AttemptSteps {
     active.text = first ? '' : await untilDatabaseTakes(signal, () => this.texts.of(this.database, run));
     active.attempt = run.attempt;
     const kept = active.text.length;
-    const write: AttemptRecord['write'] = async (events, marks) => {
+    const write: AttemptRecord['write'] = async (events, mark) => {
       const text_length = active.text.length;
       // What a later attempt continues from has to be there as soon as the step is.
-      if (agent.continues && marks.length > 0) await this.checkpoints.settle(run.id, signal);
-      await writer.append(events, signal, { marks, text_length });
+      if (agent.continues && mark !== undefined) await this.checkpoints.settle(run.id, signal);
+      await writer.append(events, signal, mark && { mark, text_length });
     };
     const interruptedAt = stored.filter((step) => isQuestion(step.key) && step.attempt === run.attempt).map(keyOf);
-    const journal = new StepJournal(stored, (marks) => write([], marks), interruptedAt);
+    const journal = new StepJournal(stored, (mark) => write([], mark), interruptedAt);
     const continued = kept > 0 || interruptedAt.length > 0;
     let asking: Promise<never> | null = null;
     return {

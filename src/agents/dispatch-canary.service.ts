@@ -5,8 +5,8 @@ import { Database, type Transaction } from '../persistence';
 import { insertAdmitted, newIds } from './accepting';
 import type { AgentRunner } from './agent';
 import { createAgentContext } from './agent-context';
+import { LeaseBatch } from './lease-batch.service';
 import type { Run } from './run';
-import { RunLeases } from './run-leases.service';
 import { RunStore } from './run.store';
 
 const CONTENT = 'health check';
@@ -29,7 +29,7 @@ class RolledBack extends Error {
 export class DispatchCanary {
   constructor(
     private readonly database: Database,
-    private readonly leases: RunLeases,
+    private readonly leases: LeaseBatch,
     private readonly runs: RunStore,
   ) {}
 
@@ -49,12 +49,12 @@ export class DispatchCanary {
     const ids = newIds(message);
     const agent = { name: AGENT, description: '', runner: RUNNER };
     await insertAdmitted(tx, [{ user_id, message, agent, max_attempts: 1, position: 0, ids }]);
-    const run = await this.leases.takeIn(tx, ids.run_id);
-    const content = run === null ? null : await answerOf(run);
-    if (run === null || content !== CONTENT) {
+    const [taken] = await this.leases.take(tx, [{ runId: ids.run_id, key: uuidv7() }]);
+    const content = taken ? await answerOf(taken.run) : null;
+    if (!taken || content !== CONTENT) {
       throw ComponentError.agentSupervisor('AGENT_OUTPUT_INVALID', { details: { agent: AGENT } });
     }
-    await this.runs.end(tx, run, { status: 'completed', content, usage: null });
+    await this.runs.end(tx, [{ run: taken.run, outcome: { status: 'completed', content, usage: null } }]);
     throw new RolledBack();
   }
 }

@@ -4,6 +4,8 @@ import type { Transition } from './run-states';
 export interface LeaseEntry {
   readonly attempt: number;
   readonly fence: number;
+  /** Of the try to take it: one whose outcome was unknown is recognised. */
+  readonly key: string;
   readonly worker_id: string;
   readonly host: string;
   readonly pid: number;
@@ -19,14 +21,20 @@ export interface LeaseEntry {
 /** A run that is handed over again and again keeps its first leases. */
 const MAX_ENTRIES = 100;
 
-/** SQL: adds the lease that `transition` takes to the history of its row of `runs`. The parameters hold worker, host and pid. */
-export function leaseBegins(transition: Transition, [worker, host, pid]: readonly [string, string, string]): string {
+/** SQL: adds the lease that `transition` takes to the history of its row of `runs`. The parameters hold key, worker, host and pid. */
+export function leaseBegins(
+  transition: Transition,
+  [key, worker, host, pid]: readonly [string, string, string, string],
+): string {
   // What claims a run is followed by `recover`, which begins the attempt; what resumes it finds the attempt begun.
   const attempt = transition === 'resume' ? 'runs.attempt' : 'runs.attempt + 1';
   return `leases = CASE WHEN jsonb_array_length(runs.leases) < ${MAX_ENTRIES} THEN runs.leases || jsonb_build_object(
-    'attempt', ${attempt}, 'fence', runs.fence + 1, 'worker_id', ${worker}::uuid, 'host', ${host}::text, 'pid', ${pid}::int, 'leased_at', now())
+    'attempt', ${attempt}, 'fence', runs.fence + 1, 'key', ${key}::uuid, 'worker_id', ${worker}::uuid, 'host', ${host}::text, 'pid', ${pid}::int, 'leased_at', now())
     ELSE runs.leases END`;
 }
+
+/** SQL: of the last lease in the history of run `r` its key, whether `recover` has not begun its attempt yet, and who had the one before. */
+export const LAST_LEASE = `r.leases->-1->>'key' AS key, (r.leases->-1->>'attempt')::int > r.attempt AS claimed, r.leases->-2->>'worker_id' AS lost_worker`;
 
 /** SQL: closes the last lease of a row of `runs` that a worker has. The parameter holds the milliseconds to the first output, or null. */
 export function leaseEnds(transition: Transition, firstOutputMs: string): string {

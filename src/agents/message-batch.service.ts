@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
-import { MailboxStore, type NewEvent } from '../mailbox';
+import { MailboxStore, type UserEvents } from '../mailbox';
 import type { Outcome, Transaction } from '../persistence';
 import {
   acceptedEvents,
@@ -47,7 +47,7 @@ export class MessageBatch {
     const fresh = sent.filter(({ user_id, message }) => !earlier.has(keyOf(user_id, message.client_message_id)));
     const threads = await this.lockThreads(tx, fresh);
     const admitted = new Map<string, Admitted>();
-    const interrupted: NewEvent[] = [];
+    const interrupted: UserEvents[] = [];
     const outcomes: Outcome<Accepted>[] = [];
     for (const item of sent) {
       const key = keyOf(item.user_id, item.message.client_message_id);
@@ -58,7 +58,7 @@ export class MessageBatch {
         await outcomeOf(async () => {
           if (known) return duplicateOf(known, item.message);
           const next = this.admit(item, threads);
-          if (item.message.overlap === 'interrupt') interrupted.push(...(await this.interrupt(tx, item.message)));
+          if (item.message.overlap === 'interrupt') interrupted.push(await this.interrupt(tx, item));
           admitted.set(key, next);
           return { ...next.ids, duplicate: false };
         }),
@@ -119,26 +119,23 @@ export class MessageBatch {
     }
   }
 
-  private async interrupt(tx: Transaction, { thread_id }: ChatMessage): Promise<NewEvent[]> {
-    if (thread_id === undefined) return [];
-    return this.ending.cancelAll(tx, await this.ending.lockActive(tx, [thread_id]), 'interrupt');
+  private async interrupt(tx: Transaction, { user_id, message: { thread_id } }: Sent): Promise<UserEvents> {
+    const active = thread_id === undefined ? [] : await this.ending.lockActive(tx, [thread_id]);
+    return { user_id, events: await this.ending.cancelAll(tx, active, 'interrupt') };
   }
 
-  private async store(tx: Transaction, admitted: readonly Admitted[], interrupted: readonly NewEvent[]): Promise<void> {
+  private async store(
+    tx: Transaction,
+    admitted: readonly Admitted[],
+    interrupted: readonly UserEvents[],
+  ): Promise<void> {
     if (admitted.length === 0) return;
     const named = admitted.flatMap(({ message }) => message.thread_id ?? []);
     if (named.length > 0) await tx.query('UPDATE threads SET updated_at = now() WHERE id = ANY($1::uuid[])', [named]);
     await insertAdmitted(tx, admitted);
-    const told = new Map<string, NewEvent[]>();
-    for (const item of admitted) {
-      const events = told.get(item.user_id) ?? [...interrupted];
-      told.set(item.user_id, [...events, ...acceptedEvents(item)]);
-      this.ending.wakeAfterCommit(tx, item.user_id);
-    }
-    await this.mailbox.appendAll(
-      tx,
-      [...told].map(([user_id, events]) => ({ user_id, events })),
-    );
+    for (const { user_id } of admitted) this.ending.wakeAfterCommit(tx, user_id);
+    const told = admitted.map((item) => ({ user_id: item.user_id, events: acceptedEvents(item) }));
+    await this.mailbox.appendAll(tx, [...interrupted, ...told]);
   }
 }
 

@@ -16,8 +16,10 @@ const MAX_ANSWER = 1_000_000;
 
 /** Where the output of one attempt goes. */
 export interface Output {
-  /** Text leaves at once; everything else is durable before this resolves. */
-  accept(output: AgentOutput): Promise<void>;
+  /** The next piece of the answer leaves at once. */
+  write(text: string): void;
+  /** What is durable is so before this resolves. */
+  accept(output: Exclude<AgentOutput, string>): Promise<void>;
   /** Lets go of what was held back of the text. */
   flush(): void;
 }
@@ -38,17 +40,22 @@ export class OutputSink {
     const write = (piece: TextPiece | null): void => {
       if (piece !== null) this.write(run, active, piece);
     };
+    const isNews = (output: AgentOutput): boolean => {
+      this.noteFirst(active);
+      return !record.repeating || !isSaid(output);
+    };
     return {
+      write: (output) => {
+        if (isNews(output)) write(text.push(output));
+      },
       accept: async (output) => {
-        this.noteFirst(active);
-        if (record.repeating && isSaid(output)) return;
-        if (typeof output === 'string') return write(text.push(output));
+        if (!isNews(output)) return;
         if (output.type === 'usage') return void (active.usage = addUsage(active.usage, output.usage));
         const step = (thoughts.get(output.path) ?? 0) + 1;
         const event = await this.eventOf(run, output, step);
         if (event.type === 'agent_thinking') thoughts.set(output.path, step);
-        const marks = isToolOutput(output) && output.mark ? [output.mark] : [];
-        await record.write([{ ...event, data: safeObject(event.data) }], marks);
+        const mark = isToolOutput(output) ? output.mark : undefined;
+        await record.write([{ ...event, data: safeObject(event.data) }], mark);
       },
       flush: () => write(text.flush()),
     };

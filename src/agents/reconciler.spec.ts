@@ -46,9 +46,9 @@ describe('the reconciler', () => {
     const good = await engine.drill('ann', 'm2', { tokens: 1 });
     const runs = engine.app.get(RunStore);
     const end = runs.end.bind(runs);
-    jest.spyOn(runs, 'end').mockImplementation((tx, run, outcome) => {
-      if (run.id === bad.run_id) throw new RangeError('cannot be ended');
-      return end(tx, run, outcome);
+    jest.spyOn(runs, 'end').mockImplementation((tx, ends) => {
+      if (ends.some(({ run }) => run.id === bad.run_id)) throw new RangeError('cannot be ended');
+      return end(tx, ends);
     });
     await engine.database.query(`UPDATE runs SET status = 'running', attempt = max_attempts, worker_id = NULL`);
     expect(await engine.ended('ann', good.run_id)).toMatchObject({ type: 'agent_failed' });

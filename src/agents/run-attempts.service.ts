@@ -13,8 +13,8 @@ import { type ClockLimits, RunClocks } from './run-clocks';
 import { RunStore } from './run.store';
 import type { RunWriter } from './run-writer';
 import { SubAgents } from './sub-agents';
-import { giveTurn } from './turns';
-import { untilAborted, untilDatabaseTakes } from './until';
+import { turnDue } from './turns';
+import { AbortableWait, untilDatabaseTakes } from './until';
 
 /** One attempt under way. */
 interface Attempt {
@@ -60,19 +60,24 @@ export class RunAttempts {
     const { signal } = active.controller;
     const stream = agent.runner.run(await this.contextOf(attempt));
     const output = this.sink.open(run, active, record);
+    const waiting = new AbortableWait(signal);
+    const next = (): ReturnType<typeof stream.next> => waiting.until(() => stream.next());
     let finished = false;
     try {
       for (;;) {
-        const next = await clocks.untilOutput(() => untilAborted(signal, () => stream.next()));
+        const { done, value } = await clocks.untilOutput(next);
         if (record.asking !== null) await record.asking;
-        finished = next.done === true;
-        if (next.done) break;
-        await output.accept(next.value);
-        await giveTurn();
+        finished = done === true;
+        if (done) break;
+        if (typeof value === 'string') output.write(value);
+        else await output.accept(value);
+        const turn = turnDue();
+        if (turn !== null) await turn;
       }
       record.finish();
       output.flush();
     } finally {
+      waiting.end();
       if (!finished) abandon(stream, this.reporter, run);
     }
   }

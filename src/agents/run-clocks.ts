@@ -17,6 +17,8 @@ type ClockReason = Extract<
   'AGENT_TIMEOUT' | 'AGENT_FIRST_OUTPUT_TIMEOUT' | 'AGENT_STALLED'
 >;
 
+const NEVER = Number.POSITIVE_INFINITY;
+
 /**
  * The clocks of one attempt. They run while the agent is waited for: not while what it yielded is being stored, and that of the next output
  * not while a tool or a step runs, which has a clock of its own. The one that fires first aborts the attempt with its own reason.
@@ -24,6 +26,9 @@ type ClockReason = Extract<
 export class RunClocks {
   private readonly total: NodeJS.Timeout;
   private output: NodeJS.Timeout | undefined;
+  /** By the monotonic clock: when the timer fires, and when the next output is due. A timer is not set anew for every output. */
+  private firesAt = NEVER;
+  private dueAt = NEVER;
   private first = true;
   private awaiting = false;
   private running = 0;
@@ -33,7 +38,7 @@ export class RunClocks {
     private readonly limits: ClockLimits,
     private readonly controller: AbortController,
   ) {
-    this.total = this.set('AGENT_TIMEOUT', 'total', limits.totalMs);
+    this.total = setTimeout(() => this.expire('AGENT_TIMEOUT', 'total', limits.totalMs), limits.totalMs);
   }
 
   /** What `work` gives: the agent's next output. */
@@ -45,14 +50,14 @@ export class RunClocks {
     } finally {
       this.awaiting = false;
       this.first = false;
-      clearTimeout(this.output);
+      this.dueAt = NEVER;
     }
   }
 
   /** What `work` gives: a tool or a step, during which no output is due. */
   async whileRunning<T>(work: () => Promise<T>): Promise<T> {
     this.running += 1;
-    clearTimeout(this.output);
+    this.dueAt = NEVER;
     try {
       return await work();
     } finally {
@@ -73,15 +78,30 @@ export class RunClocks {
   }
 
   private arm(): void {
-    clearTimeout(this.output);
     if (this.running > 0) return;
-    this.output = this.first
-      ? this.set('AGENT_FIRST_OUTPUT_TIMEOUT', 'first_output', this.limits.firstOutputMs)
-      : this.set('AGENT_STALLED', 'between_outputs', this.limits.betweenOutputsMs);
+    const { firstOutputMs, betweenOutputsMs } = this.limits;
+    const now = performance.now();
+    this.dueAt = now + (this.first ? firstOutputMs : betweenOutputsMs);
+    if (this.firesAt > this.dueAt) this.fireIn(this.dueAt - now);
   }
 
-  private set(reason: ClockReason, clock: string, timeoutMs: number): NodeJS.Timeout {
-    const details = { agent: this.agent, clock, timeout_ms: timeoutMs };
-    return setTimeout(() => this.controller.abort(ComponentError.agentSupervisor(reason, { details })), timeoutMs);
+  private fireIn(ms: number): void {
+    clearTimeout(this.output);
+    this.firesAt = performance.now() + ms;
+    this.output = setTimeout(() => this.look(), Math.ceil(ms));
+  }
+
+  private look(): void {
+    this.firesAt = NEVER;
+    const left = this.dueAt - performance.now();
+    if (left === NEVER) return;
+    if (left > 0) this.fireIn(left);
+    else if (this.first) this.expire('AGENT_FIRST_OUTPUT_TIMEOUT', 'first_output', this.limits.firstOutputMs);
+    else this.expire('AGENT_STALLED', 'between_outputs', this.limits.betweenOutputsMs);
+  }
+
+  private expire(reason: ClockReason, clock: string, timeout_ms: number): void {
+    const details = { agent: this.agent, clock, timeout_ms };
+    this.controller.abort(ComponentError.agentSupervisor(reason, { details }));
   }
 }

@@ -4,7 +4,7 @@ import { ComponentError } from '../errors';
 import { MailboxStore, type NewEvent } from '../mailbox';
 import { Database, type Transaction } from '../persistence';
 import { AttemptText } from './attempt-text';
-import { hasEnded, type Run, type RunOutcome } from './run';
+import { type Ending, hasEnded, type Run } from './run';
 import { RunFollowers } from './run-followers.service';
 import { RunStops } from './run-stops.service';
 import { RunStore } from './run.store';
@@ -38,24 +38,25 @@ export class RunEnding {
 
   /** Cancels locked runs; the caller appends the events that this gives. */
   async cancelAll(tx: Transaction, runs: readonly Run[], by: string): Promise<NewEvent[]> {
-    const events: NewEvent[] = [];
-    for (const run of runs) {
-      const content = await this.texts.newest(tx, run);
-      events.push(...(await this.end(tx, run, { status: 'cancelled', by, content })));
-    }
-    return events;
+    const ends: Ending[] = [];
+    for (const run of runs)
+      ends.push({ run, outcome: { status: 'cancelled', by, content: await this.texts.newest(tx, run) } });
+    return (await this.endAll(tx, ends)).flat();
   }
 
   /** Fails a locked run that nobody advances; the caller appends the events that this gives. */
   async fail(tx: Transaction, run: Run, error: ErrorBody): Promise<NewEvent[]> {
-    return this.end(tx, run, { status: 'failed', content: await this.texts.newest(tx, run), error });
+    const content = await this.texts.newest(tx, run);
+    return (await this.endAll(tx, [{ run, outcome: { status: 'failed', content, error } }])).flat();
   }
 
-  /** Ends a locked run and gives its last events, which the caller appends in the same transaction. */
-  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent[]> {
-    const events = await this.runs.end(tx, run, outcome);
-    tx.afterCommit(() => this.stops.tell(run));
-    tx.afterCommit(() => this.followers.ended(run));
+  /** Ends locked runs and gives the last events of each, which the caller appends in the same transaction. */
+  async endAll(tx: Transaction, ends: readonly Ending[]): Promise<NewEvent[][]> {
+    const events = await this.runs.end(tx, ends);
+    tx.afterCommit(() => {
+      for (const { run } of ends) this.stops.tell(run);
+      for (const { run } of ends) this.followers.ended(run);
+    });
     return events;
   }
 

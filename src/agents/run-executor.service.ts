@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type ActiveRun, ActiveRuns } from './active-runs';
+import { type ActiveRun, ActiveRuns, RunStop } from './active-runs';
 import { Checkpoints } from './checkpoints.service';
 import { RetryPolicy } from './retry-policy.service';
 import { isFirstLease } from './run';
@@ -19,7 +19,7 @@ export class RunExecutor {
     private readonly policy: RetryPolicy,
   ) {}
 
-  /** A wake-up that comes twice, late, or for a run that has ended does nothing. */
+  /** A wake-up that comes twice, late, or for a run that has ended does nothing; one that comes while this process stops is given back. */
   async execute(runId: string): Promise<void> {
     let again = true;
     while (again) {
@@ -27,6 +27,9 @@ export class RunExecutor {
       if (active === null) return;
       try {
         await this.advance(active);
+      } catch (stop) {
+        // What this process had no time for, another one finds.
+        if (!(stop instanceof RunStop)) throw stop;
       } finally {
         this.checkpoints.forget(runId);
         again = this.active.finish(active);
@@ -35,7 +38,9 @@ export class RunExecutor {
   }
 
   private async advance(active: ActiveRun): Promise<void> {
-    const run = await this.leases.take(active.id);
+    const { shutdown } = active;
+    if (shutdown.aborted) return this.leases.decline(active.id);
+    const run = await this.leases.take(active.id, shutdown);
     if (run === null) return;
     if (isFirstLease(run)) this.policy.runBegan();
     active.fence = run.fence;

@@ -5,7 +5,7 @@ import { Database } from '../persistence';
 import { AgentRegistry } from './agent-registry';
 import { allOf } from './all-of';
 import { hasEnded, type Run } from './run';
-import { IDLE } from './run-states';
+import { IDLE, IS_HEAD } from './run-states';
 import { RunEnding } from './run-ending.service';
 import { RunStore } from './run.store';
 
@@ -23,11 +23,14 @@ const DOOMED = 'r.id, r.user_id, r.thread_id, r.attempt';
 /** In this time a worker takes what it is given. */
 const GIVEN_MS = 1_000;
 
-/** SQL: nobody has advanced run `r` for so long (milliseconds), though no other run goes before it. */
+/**
+ * SQL: nobody has advanced run `r` for so long (milliseconds), though no other run goes before it. By looks into the index for each run, as `IS_HEAD`:
+ * as a join it compares all runs with all runs where the planner does not know yet how many there are.
+ */
 const hasWaited = (ms: string): string => `
-  ${IDLE} AND r.waiting_since < now() - ${ms} * interval '1 millisecond'
-  AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.ordinal < r.ordinal
-    AND (o.finished_at IS NULL OR o.finished_at > now() - ${ms} * interval '1 millisecond'))`;
+  ${IDLE} AND r.waiting_since < now() - ${ms} * interval '1 millisecond' AND ${IS_HEAD}
+  AND coalesce((SELECT max(o.finished_at) FROM runs o WHERE o.thread_id = r.thread_id AND o.ordinal < r.ordinal), '-infinity')
+    < now() - ${ms} * interval '1 millisecond'`;
 
 /** `$1`: the limit of agents that are not among `$2`, whose limits are `$3`. */
 const EXPIRED = `
@@ -35,15 +38,22 @@ SELECT ${DOOMED}, w.timeout_ms FROM runs r
 CROSS JOIN LATERAL (SELECT coalesce((SELECT l.ms FROM unnest($2::text[], $3::int[]) AS l (agent, ms) WHERE l.agent = r.agent), $1) AS timeout_ms) AS w
 WHERE ${hasWaited('w.timeout_ms')} LIMIT $4`;
 
-/** Marks runs that were given to the queue and that no worker takes. Those that wait for other runs of their user have not been given to it. */
+/**
+ * Marks runs that were given to the queue and that no worker takes, while none of them takes any: where they go on taking others, a run has its turn
+ * to wait for. Those that wait for other runs of their user have not been given to the queue. The line is counted once, for all of them.
+ */
 const TELL = `
 WITH late AS (
   SELECT r.id FROM runs r
   WHERE ${hasWaited('$1')} AND NOT r.delay_told AND r.dispatched_at < now() - interval '${GIVEN_MS} milliseconds'
-  LIMIT $2 FOR UPDATE OF r SKIP LOCKED)
-UPDATE runs SET delay_told = true FROM late WHERE runs.id = late.id
-RETURNING runs.id, runs.user_id, runs.thread_id, (
-  SELECT count(*)::int FROM runs r WHERE ${IDLE} AND r.dispatched_at IS NOT NULL AND r.ordinal < runs.ordinal) AS position`;
+    AND NOT EXISTS (SELECT 1 FROM runs b WHERE b.status = 'running' AND b.worker_id IS NOT NULL AND b.started_at > now() - $1 * interval '1 millisecond')
+  LIMIT $2 FOR UPDATE OF r SKIP LOCKED
+), told AS (
+  UPDATE runs SET delay_told = true FROM late WHERE runs.id = late.id RETURNING runs.id, runs.user_id, runs.thread_id
+), line AS (
+  SELECT r.id, (row_number() OVER (ORDER BY r.ordinal) - 1)::int AS position FROM runs r
+  WHERE ${IDLE} AND r.dispatched_at IS NOT NULL AND EXISTS (SELECT 1 FROM late))
+SELECT told.*, line.position FROM told JOIN line USING (id)`;
 
 /** Tells of runs that nobody advances, and ends those that nobody may: the bound of every wait. */
 @Injectable()

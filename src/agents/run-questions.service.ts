@@ -92,10 +92,8 @@ export class RunQuestions {
   private async resolve(tx: Transaction, run: Run, input: StoredInput, answer: Answer, value?: string): Promise<void> {
     const { id, key, text_length } = input;
     const event = await this.inputs.close(tx, run, id, answer.outcome, value);
-    await this.steps.record(tx, run, {
-      marks: [{ key, state: 'completed', result: JSON.stringify(answer) }],
-      text_length,
-    });
+    const mark = { key, state: 'completed', result: JSON.stringify(answer) } as const;
+    await this.steps.record(tx, [{ run, mark, text_length }]);
     const woken = await tx.query(RESOLVE, [run.id]);
     if (woken.length === 0) throw new Error(`run ${run.id} has an open question and does not wait`);
     await this.mailbox.append(tx, run.user_id, [event]);

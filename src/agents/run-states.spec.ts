@@ -95,16 +95,16 @@ describe('the states of a run', () => {
   };
 
   const bringAbout: Record<Transition, (run: Run) => Promise<unknown>> = {
-    start: ({ id }) => engine.app.get(RunLeases).take(id),
-    claim: ({ id }) => engine.app.get(RunLeases).take(id),
-    recover: ({ id }) => engine.app.get(RunLeases).take(id),
+    start: ({ id }) => engine.app.get(RunLeases).take(id, live),
+    claim: ({ id }) => engine.app.get(RunLeases).take(id, live),
+    recover: ({ id }) => engine.app.get(RunLeases).take(id, live),
     ask: (run) => engine.app.get(RunWriters).of(run).ask(QUESTION, { text: '', firstOutputMs: null, shutdown: live }),
     resolve: async (run) => {
       await ask(run);
       const submission = { run_id: run.id, input_id: run.id, value: 'yes' };
       await engine.app.get(RunQuestions).submit(run.user_id, submission);
     },
-    resume: ({ id }) => engine.app.get(RunLeases).take(id),
+    resume: ({ id }) => engine.app.get(RunLeases).take(id, live),
     retry: (run) => goOn(run, 'retry'),
     fall_back: (run) => goOn(run, 'fall_back'),
     hand_over: (run) => engine.app.get(RunLeases).handOver(run),

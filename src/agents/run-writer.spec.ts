@@ -13,6 +13,7 @@ import { NextAttempts } from './next-attempts.service';
 import { RunQuestions } from './run-questions.service';
 import { RunSteps } from './run-steps.store';
 import { RunWriter, type WriterStores } from './run-writer';
+import { RunWrites } from './run-writes.service';
 
 const AWAY = ComponentError.database('DATABASE_UNAVAILABLE');
 
@@ -27,7 +28,7 @@ describe('the writer of a run', () => {
     engine = await Engine.start(test.url);
     engine.queue.delivering = false;
     const { run_id } = await engine.drill('ann', 'm1', { tokens: 1 });
-    run = (await engine.app.get(RunLeases).take(run_id))!;
+    run = (await engine.app.get(RunLeases).take(run_id, live))!;
     told = [];
     engine.app.get(UserBus).subscribe('ann', (signal) => {
       if (signal.kind === 'events') told.push(...signal.events);
@@ -39,14 +40,16 @@ describe('the writer of a run', () => {
     await test.drop();
   });
 
-  const storesOver = (database: Database): WriterStores => ({
-    database,
-    mailbox: engine.app.get(MailboxStore),
-    ending: engine.app.get(RunEnding),
-    next: engine.app.get(NextAttempts),
-    steps: engine.app.get(RunSteps),
-    questions: engine.app.get(RunQuestions),
-  });
+  const storesOver = (database: Database): WriterStores => {
+    const mailbox = engine.app.get(MailboxStore);
+    return {
+      database,
+      mailbox,
+      writes: new RunWrites(database, mailbox, engine.app.get(RunSteps), engine.app.get(RunEnding)),
+      next: engine.app.get(NextAttempts),
+      questions: engine.app.get(RunQuestions),
+    };
+  };
 
   /** A database in which the outcomes of the given commits are unknown: they happen (`lost`) or not (`failed`). */
   const writerOver = (...faults: ('lost' | 'failed')[]) => {
@@ -122,7 +125,7 @@ describe('the writer of a run', () => {
 
   it('writes nothing after a takeover', async () => {
     await engine.database.query('UPDATE runs SET worker_id = NULL');
-    const second = await engine.app.get(RunLeases).take(run.id);
+    const second = await engine.app.get(RunLeases).take(run.id, live);
     expect(second).toMatchObject({ attempt: 2, fence: 2, writes: 0 });
     await expect(writerOver().append([step('ghost')], live)).rejects.toMatchObject({ kind: 'lease_lost' });
     await expect(writerOver().end(completed, live)).rejects.toMatchObject({ kind: 'lease_lost' });

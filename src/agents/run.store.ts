@@ -9,7 +9,8 @@ import { ENDINGS, may, moves } from './run-states';
 import { leaseEnds } from './lease-history';
 import { RunMetrics } from './run-metrics';
 import { PENDING_INPUT, RunInputs } from './run-inputs.store';
-import { hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
+import { type Ending, hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
+import { RunDatabase } from './run-database.service';
 
 const EARLIER_ACTIVE = `SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal`;
 
@@ -24,6 +25,20 @@ WHERE m.thread_id = $1
   AND began.ordinal < (SELECT o.ordinal FROM messages own JOIN runs o ON o.id = own.run_id WHERE own.id = $2)
 ORDER BY began.ordinal DESC, m.role = 'user' LIMIT $3`;
 
+const end = (status: RunOutcome['status']): string => `
+UPDATE runs SET ${moves(ENDINGS[status])}, ${leaseEnds(ENDINGS[status], 'e.first_output_ms')}, error = e.error, usage = e.usage, final_content = e.content,
+  worker_id = NULL, next_attempt_at = NULL, finished_at = now()
+FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::text[], $5::int[]) AS e (id, error, usage, content, first_output_ms)
+WHERE runs.id = e.id AND ${may(ENDINGS[status])}
+RETURNING runs.id, greatest(0, extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::bigint AS duration_ms`;
+
+const END = { completed: end('completed'), failed: end('failed'), cancelled: end('cancelled') };
+
+const ANSWER = `
+INSERT INTO messages (id, user_id, thread_id, role, content, run_id)
+SELECT id, user_id, thread_id, 'assistant', content, run_id
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::uuid[]) AS a (id, user_id, thread_id, content, run_id)`;
+
 /** A run with the number of those before it, its open question, and what is checkpointed of its answer. */
 type ViewRow = Run & { position: number; pending: PendingInput | null; written: string | null };
 
@@ -35,6 +50,7 @@ export class RunStore {
     private readonly active: ActiveRuns,
     private readonly inputs: RunInputs,
     private readonly metrics: RunMetrics,
+    private readonly forRuns: RunDatabase,
   ) {}
 
   /** The user's run under a row lock, or null: somebody else's counts as missing. */
@@ -72,50 +88,58 @@ export class RunStore {
 
   /** The messages of the run's thread before the run's own, each with its answer, oldest first. */
   async history(run: Run, limit: number): Promise<HistoryMessage[]> {
-    const rows = await this.database.query<HistoryMessage>(HISTORY, [run.thread_id, run.message_id, limit]);
+    const rows = await this.forRuns.query<HistoryMessage>(HISTORY, [run.thread_id, run.message_id, limit]);
     return rows.reverse();
   }
 
   async messageContent(run: Run): Promise<string> {
-    const [row] = await this.database.query<{ content: string }>('SELECT content FROM messages WHERE id = $1', [
-      run.message_id,
-    ]);
+    const text = 'SELECT content FROM messages WHERE id = $1';
+    const [row] = await this.forRuns.query<{ content: string }>(text, [run.message_id]);
     return row?.content ?? '';
   }
 
   /**
-   * Ends a run whose row the transaction has locked and found active. The caller appends the events in the same transaction, so
-   * that the run has exactly one end.
+   * Ends runs whose rows the transaction has locked and found active; the last events of each. The caller appends them in the same transaction,
+   * so that each run has exactly one end.
    */
-  async end(tx: Transaction, run: Run, outcome: RunOutcome): Promise<NewEvent[]> {
-    const error = outcome.status === 'failed' ? JSON.stringify(outcome.error) : null;
-    const usage = outcome.status === 'completed' && outcome.usage ? JSON.stringify(outcome.usage) : null;
-    const [ended] = await tx.query<{ duration_ms: number }>(
-      `UPDATE runs SET ${moves(ENDINGS[outcome.status])}, ${leaseEnds(ENDINGS[outcome.status], '$5')}, error = $2, usage = $3, final_content = $4, worker_id = NULL, next_attempt_at = NULL,
-         finished_at = now()
-       WHERE id = $1 AND ${may(ENDINGS[outcome.status])}
-       RETURNING greatest(0, extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::bigint AS duration_ms`,
-      [run.id, error, usage, outcome.content, this.active.firstOutputMs(run)],
-    );
-    if (ended === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
-    tx.afterCommit(() => this.count(run, outcome, ended.duration_ms));
-    await tx.query('DELETE FROM run_text WHERE run_id = $1', [run.id]);
-    const messageId = outcome.status === 'completed' ? await this.insertAnswer(tx, run, outcome.content) : null;
-    return [...(await this.inputs.cancelOpen(tx, run)), terminalEvent(run, outcome, messageId, ended.duration_ms)];
+  async end(tx: Transaction, ends: readonly Ending[]): Promise<NewEvent[][]> {
+    if (ends.length === 0) return [];
+    const durations = new Map<string, number>();
+    for (const [status, alike] of Map.groupBy(ends, ({ outcome }) => outcome.status))
+      for (const { id, duration_ms } of await this.endAlike(tx, status, alike)) durations.set(id, duration_ms);
+    await tx.query('DELETE FROM run_text WHERE run_id = ANY($1::uuid[])', [ends.map(({ run }) => run.id)]);
+    const answers = await insertAnswers(tx, ends);
+    const events: NewEvent[][] = [];
+    for (const { run, outcome } of ends) {
+      const durationMs = durations.get(run.id);
+      if (durationMs === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
+      tx.afterCommit(() => this.count(run, outcome, durationMs));
+      const last = terminalEvent(run, outcome, answers.get(run.id) ?? '', durationMs);
+      events.push([...(await this.inputs.cancelOpen(tx, run)), last]);
+    }
+    return events;
+  }
+
+  private endAlike(
+    tx: Transaction,
+    status: RunOutcome['status'],
+    ends: readonly Ending[],
+  ): Promise<{ id: string; duration_ms: number }[]> {
+    const outcomes = ends.map(({ outcome }) => outcome);
+    return tx.query(END[status], [
+      ends.map(({ run }) => run.id),
+      outcomes.map((outcome) => (outcome.status === 'failed' ? JSON.stringify(outcome.error) : null)),
+      outcomes.map((outcome) =>
+        outcome.status === 'completed' && outcome.usage ? JSON.stringify(outcome.usage) : null,
+      ),
+      outcomes.map(({ content }) => content),
+      ends.map(({ run }) => this.active.firstOutputMs(run)),
+    ]);
   }
 
   private count(run: Run, { status }: RunOutcome, durationMs: number): void {
     this.metrics.runEnded(status);
     if (run.started_at !== null) this.metrics.phase('execution', durationMs);
-  }
-
-  private async insertAnswer(tx: Transaction, run: Run, content: string): Promise<string> {
-    const id = uuidv7();
-    await tx.query(
-      `INSERT INTO messages (id, user_id, thread_id, role, content, run_id) VALUES ($1, $2, $3, 'assistant', $4, $5)`,
-      [id, run.user_id, run.thread_id, content, run.id],
-    );
-    return id;
   }
 
   private async views(sql: Sql, where: string, values: unknown[]): Promise<RunView[]> {
@@ -139,14 +163,29 @@ export class RunStore {
   }
 }
 
-function terminalEvent(run: Run, outcome: RunOutcome, messageId: string | null, durationMs: number): NewEvent {
+/** Stores the answers of those that completed; the ids of these messages, by run. */
+async function insertAnswers(tx: Transaction, ends: readonly Ending[]): Promise<Map<string, string>> {
+  const completed = ends.filter(({ outcome }) => outcome.status === 'completed');
+  const ids = completed.map(() => uuidv7());
+  if (completed.length > 0)
+    await tx.query(ANSWER, [
+      ids,
+      completed.map(({ run }) => run.user_id),
+      completed.map(({ run }) => run.thread_id),
+      completed.map(({ outcome }) => outcome.content),
+      completed.map(({ run }) => run.id),
+    ]);
+  return new Map(completed.map(({ run }, at) => [run.id, ids[at] ?? '']));
+}
+
+function terminalEvent(run: Run, outcome: RunOutcome, message_id: string, duration_ms: number): NewEvent {
   // A run that never started ends outside of any attempt.
   const attempt = run.attempt === 0 ? null : run.attempt;
   const place = { thread_id: run.thread_id, run_id: run.id, attempt };
   const { content } = outcome;
   switch (outcome.status) {
     case 'completed': {
-      const data = { message_id: messageId ?? '', content, usage: outcome.usage, duration_ms: durationMs };
+      const data = { message_id, content, usage: outcome.usage, duration_ms };
       return { ...place, type: 'agent_completed', data };
     }
     case 'failed':

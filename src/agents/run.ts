@@ -47,6 +47,12 @@ export type RunOutcome =
   | { readonly status: 'failed'; readonly content: string; readonly error: ErrorBody }
   | { readonly status: 'cancelled'; readonly content: string; readonly by: string };
 
+/** A run, and how it ends. */
+export interface Ending {
+  readonly run: Run;
+  readonly outcome: RunOutcome;
+}
+
 /** Nobody has advanced the run before: there is nothing of it but its message. */
 export function isFirstLease({ fence }: Pick<Run, 'fence'>): boolean {
   return fence === 1;

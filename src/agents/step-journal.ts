@@ -10,8 +10,8 @@ interface Memo {
   readonly value: unknown;
 }
 
-/** Stores marks durably, under the lease of the attempt. */
-type WriteMarks = (marks: readonly StepMark[]) => Promise<void>;
+/** Stores a mark durably, under the lease of the attempt. */
+type WriteMark = (mark: StepMark) => Promise<void>;
 
 /** The steps of one attempt: which earlier attempts have done, and what becomes of those of this one. */
 export class StepJournal {
@@ -22,7 +22,7 @@ export class StepJournal {
 
   constructor(
     stored: readonly StoredStep[],
-    private readonly writeMarks: WriteMarks,
+    private readonly writeMark: WriteMark,
     /** Where an attempt goes on that a question has interrupted: what of it is to be asked for again. */
     interruptedAt: readonly string[] = [],
   ) {
@@ -67,7 +67,7 @@ export class StepJournal {
 
   write(mark: StepMark): Promise<void> {
     this.note(mark);
-    return this.writeMarks([mark]);
+    return this.writeMark(mark);
   }
 
   /** Remembers what is stored elsewhere. */

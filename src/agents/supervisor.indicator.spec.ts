@@ -7,10 +7,10 @@ import { MailboxStore } from '../mailbox';
 import { InProcessBus } from '../mailbox/in-process-bus';
 import { ActiveRuns } from './active-runs';
 import type { AgentRegistry } from './agent-registry';
-import type { AttemptText } from './attempt-text';
 import { DispatchCanary } from './dispatch-canary.service';
+import { LeaseBatch } from './lease-batch.service';
+import { RunDatabase } from './run-database.service';
 import { RunInputs } from './run-inputs.store';
-import { RunLeases } from './run-leases.service';
 import { RunMetrics } from './run-metrics';
 import { RunStore } from './run.store';
 import { SupervisorIndicator } from './supervisor.indicator';
@@ -50,8 +50,8 @@ describe('the health of the supervisor', () => {
   function canary(): DispatchCanary {
     const mailbox = new MailboxStore(database, new InProcessBus(reporter));
     const metrics = new RunMetrics(new MetricsRegistry(), active);
-    const leases = new RunLeases(database, mailbox, {} as AttemptText, workers, reporter, metrics);
-    const runs = new RunStore(database, active, new RunInputs(database), metrics);
+    const leases = new LeaseBatch(mailbox, workers, metrics);
+    const runs = new RunStore(database, active, new RunInputs(database), metrics, new RunDatabase(database, config));
     return new DispatchCanary(database, leases, runs);
   }
 
@@ -94,8 +94,7 @@ describe('the health of the supervisor', () => {
     }
     expect(lives.mock.calls[0]).toMatchObject([
       {},
-      { status: 'running', attempt: 1, fence: 1 },
-      { content: 'health check' },
+      [{ run: { status: 'running', attempt: 1, fence: 1 }, outcome: { content: 'health check' } }],
     ]);
     for (const table of ['threads', 'messages', 'runs', 'mailboxes', 'mailbox_events'])
       expect(await database.query(`SELECT 1 FROM ${table}`)).toEqual([]);

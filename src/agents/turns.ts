@@ -6,15 +6,15 @@ let since = 0;
 let next: Promise<void> | null = null;
 
 /**
- * Lets the event loop turn at least every 10 ms, whichever runs keep it busy: agents that never wait for anything resolve promises for ever,
- * and no heartbeat, timeout or cancel would get through.
+ * What whoever keeps the event loop busy has to wait for before going on, at least every 10 ms, whichever runs do: agents that never wait for
+ * anything resolve promises for ever, and no heartbeat, timeout or cancel would get through. Null: nothing.
  */
-export async function giveTurn(): Promise<void> {
+export function turnDue(): Promise<void> | null {
   if (next === null && performance.now() - since > LONGEST_MS) {
     next = turn().then(() => {
       since = performance.now();
       next = null;
     });
   }
-  if (next !== null) await next;
+  return next;
 }

@@ -18,16 +18,40 @@ const WAITED_FOR: ReadonlySet<Reason> = new Set<Reason>([
 /** A privilege that is lacking has the reason of a login that is refused. */
 const LACKING_PRIVILEGE = '42501';
 
-/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted, even if `work` is deaf to it. */
+/**
+ * Waits for one thing after another under one signal. It has one listener for all of them: an agent that streams is waited for at every word,
+ * and a listener for each would cost more than the word.
+ */
+export class AbortableWait {
+  private reject: (reason: unknown) => void = () => undefined;
+
+  constructor(private readonly signal: AbortSignal) {
+    signal.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  /** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted, even if `work` is deaf to it. */
+  until<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.signal.throwIfAborted();
+      this.reject = reject;
+      work().then(resolve, reject);
+    });
+  }
+
+  end(): void {
+    this.signal.removeEventListener('abort', this.onAbort);
+  }
+
+  private readonly onAbort = (): void => this.reject(this.signal.reason);
+}
+
+/** `AbortableWait` for one thing. */
 export async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  const waiting = new AbortableWait(signal);
   try {
-    return await Promise.race([work(), aborted.promise]);
+    return await waiting.until(work);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    waiting.end();
   }
 }
 

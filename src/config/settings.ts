@@ -256,7 +256,7 @@ export const settings = {
       1_000,
       86_400_000,
       10_000,
-      'After which wait for a worker the user is told NO_WORKER_AVAILABLE; the run stays queued.',
+      'After which wait for a worker, in which none begins any run, the user is told NO_WORKER_AVAILABLE; the run stays queued.',
     ),
     workerDeadAfterMs: integer(
       'WORKER_DEAD_AFTER_MS',

@@ -30,7 +30,6 @@ export class MailboxReader {
   ) {
     this.group = new GroupCommit<Reader, Resumed>({
       writeAll: async (readers) => (await this.resumeAll(readers)).map(outcomeOf),
-      writeOne: async (reader) => found((await this.resumeAll([reader]))[0]),
       isOutage,
       maxBatch: BATCH,
       lanes: LANES,
@@ -80,9 +79,4 @@ function outcomeOf(resumed: Resumed | null): Outcome<Resumed> {
 /** Erased between being opened and being read. */
 function absent(): ComponentError {
   return ComponentError.webSocketBridge('MAILBOX_UNAVAILABLE');
-}
-
-function found(resumed: Resumed | null | undefined): Resumed {
-  if (resumed) return resumed;
-  throw absent();
 }

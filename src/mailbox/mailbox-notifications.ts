@@ -12,12 +12,8 @@ export class MailboxNotifications extends NotificationSink {
   }
 
   override async notify(tx: Transaction, owed: readonly OwedNotification[]): Promise<void> {
-    const told = Map.groupBy(owed, ({ user_id }) => user_id);
-    const entries = [...told].map(([user_id, notifications]) => ({
-      user_id,
-      events: notifications.map(({ error }) => notificationOf(error)),
-    }));
-    await this.mailbox.appendAll(tx, entries);
+    const told = owed.map(({ user_id, error }) => ({ user_id, events: [notificationOf(error)] }));
+    await this.mailbox.appendAll(tx, told);
   }
 }
 

@@ -91,7 +91,7 @@ export class MailboxStore {
     private readonly bus: UserBus,
   ) {}
 
-  /** `appendAll` for one user. */
+  /** `appendAll` for one user. @returns what was stored */
   async append(tx: Transaction, userId: string, events: readonly NewEvent[]): Promise<DurableEvent[]> {
     const [stored = []] = await this.appendAll(tx, [{ user_id: userId, events }]);
     return stored;
@@ -99,9 +99,11 @@ export class MailboxStore {
 
   /**
    * Appends events in the transaction of what they tell of; the row lock on the mailbox makes commit order `seq` order. Lock threads and
-   * runs first, and append once in a transaction. After the commit the users' live channels are told. Each user comes once.
+   * runs first, and append once in a transaction. After the commit the users' live channels are told. @returns what was stored, by user
    */
-  async appendAll(tx: Transaction, told: readonly UserEvents[]): Promise<DurableEvent[][]> {
+  async appendAll(tx: Transaction, entries: readonly UserEvents[]): Promise<DurableEvent[][]> {
+    const told = byUser(entries);
+    if (told.length === 0) return [];
     const rows = told.flatMap(({ user_id, events }) =>
       events.map((event, at) => ({ user_id, back: events.length - 1 - at, event })),
     );
@@ -201,6 +203,13 @@ export class MailboxStore {
     const rows = await this.database.query<EventRow & { epoch: string }>(PAGE, [userId, seq, limit, maxBytes]);
     return rows.map((row) => eventOf(userId, row.epoch, row));
   }
+}
+
+/** A statement may touch a mailbox once: what a user is told comes together, in its order. */
+function byUser(entries: readonly UserEvents[]): UserEvents[] {
+  const users = Map.groupBy(entries, ({ user_id }) => user_id);
+  const told = [...users].map(([user_id, parts]) => ({ user_id, events: parts.flatMap(({ events }) => events) }));
+  return told.filter(({ events }) => events.length > 0);
 }
 
 /** 16 random characters of A-Za-z0-9, as PROTOCOL.md asks of an epoch. */

@@ -61,7 +61,6 @@ export class PositionsStore {
         await this.advanceAll(positions);
         return positions.map(() => ({ ok: true, value: undefined }));
       },
-      writeOne: (position) => this.advanceAll([position]),
       isOutage,
       maxBatch: BATCH,
       lanes: 1,

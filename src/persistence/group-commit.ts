@@ -6,8 +6,8 @@ export type Outcome<R> = { readonly ok: true; readonly value: R } | { readonly o
 export interface GroupCommitOptions<T, R> {
   /** Writes all items in one transaction; one outcome for each, in their order. A rejection means that nothing was written. */
   readonly writeAll: (items: readonly T[]) => Promise<readonly Outcome<R>[]>;
-  /** Writes one item in a transaction of its own: after a batch has failed, so that a bad item fails its own caller alone. */
-  readonly writeOne: (item: T) => Promise<R>;
+  /** Writes one item after a batch has failed, so that a bad item fails its own caller alone; default: as a batch of one. */
+  readonly writeOne?: (item: T) => Promise<R>;
   /** True when the failure is not the items' fault: then all callers get it, and nothing is tried again. */
   readonly isOutage: (error: unknown) => boolean;
   readonly maxBatch: number;
@@ -78,11 +78,20 @@ export class GroupCommit<T, R> {
   }
 
   private async reportToCallers(batch: readonly Waiting<T, R>[], error: unknown): Promise<void> {
-    const together = this.options.isOutage(error);
-    for (const { item, resolve, reject } of batch) {
-      if (together) reject(error);
-      else await this.options.writeOne(item).then(resolve, reject);
+    const { isOutage, writeOne } = this.options;
+    const together = isOutage(error) || (batch.length === 1 && writeOne === undefined);
+    for (const waiting of batch) {
+      if (together) waiting.reject(error);
+      else await this.writeAlone(waiting);
     }
+  }
+
+  private async writeAlone(waiting: Waiting<T, R>): Promise<void> {
+    const { writeOne, writeAll } = this.options;
+    if (writeOne) return writeOne(waiting.item).then(waiting.resolve, waiting.reject);
+    const [alone] = await Promise.allSettled([writeAll([waiting.item])]);
+    if (alone.status === 'fulfilled') settle(waiting, alone.value[0]);
+    else waiting.reject(alone.reason);
   }
 }
 
