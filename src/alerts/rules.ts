@@ -66,6 +66,21 @@ export const RULES: readonly AlertRule[] = [
         .map((found) => componentSighting(found, 'warning', now)),
   },
   {
+    name: 'failure-expected',
+    timing: state,
+    look: ({ health, now }) =>
+      Object.entries(health).flatMap(([component, detail]) =>
+        (isFailed(detail, component) ? [] : (detail.warnings ?? [])).map(({ figure, message, ...details }) => ({
+          group: `${component} ${figure}`,
+          component,
+          severity: 'warning' as const,
+          summary: message,
+          details,
+          at: now,
+        })),
+      ),
+  },
+  {
     name: 'critical-failure',
     timing: counted,
     look: ({ failures, now }) =>

@@ -7,12 +7,11 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { DISK_FAILED_MB, LAG_DEGRADED_MS } from './figures';
 
 const MEBIBYTE = 1_048_576;
-const DISK_FAILED_MB = 32;
 const DISK_DEGRADED_MB = 512;
 const MEMORY_DEGRADED = 0.9;
-const LAG_DEGRADED_MS = 250;
 /** Not the slowest: one long tick, as at the start, is no trouble; one in ten is. */
 const LAG_PERCENTILE = 90;
 const LAG_RESOLUTION_MS = 20;

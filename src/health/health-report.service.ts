@@ -5,6 +5,7 @@ import { AppConfig } from '../config';
 import { FailureReporter, HealthNow, type HealthWords } from '../errors';
 import { ComponentMonitor } from './component-monitor';
 import { DrainState } from './drain-state';
+import { HealthForecast } from './health-forecast.task';
 import { IndicatorRegistry } from './indicator-registry';
 import { componentReport, wordsOnly } from './report';
 
@@ -22,6 +23,7 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
     private readonly reporter: FailureReporter,
     private readonly drain: DrainState,
     private readonly now: HealthNow,
+    private readonly forecast: HealthForecast,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -80,6 +82,8 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
   }
 
   private detail(component: ComponentName): ComponentDetail {
-    return this.monitors.get(component)?.detail() ?? { status: 'not_configured' };
+    const detail = this.monitors.get(component)?.detail() ?? { status: 'not_configured' };
+    const warnings = this.forecast.warnings(component);
+    return warnings.length === 0 ? detail : { ...detail, warnings };
   }
 }

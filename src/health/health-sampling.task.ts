@@ -1,8 +1,9 @@
-import { hostname } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { BackgroundTask } from '../errors';
 import { Database } from '../persistence';
+import { figuresOf } from './figures';
 import { HealthReport } from './health-report.service';
+import { PROCESS } from './process-name';
 
 const INSERT = `
 INSERT INTO health_samples (at, process, component, status, latency_ms, figures)
@@ -14,7 +15,6 @@ FROM jsonb_to_recordset($2::jsonb) AS s (component text, status text, latency_ms
 export class HealthSampling extends BackgroundTask {
   override readonly name = 'health.sample';
   override readonly schedule = { everyMs: 10_000, scope: 'process' } as const;
-  private readonly process = `${hostname()}:${process.pid}`;
 
   constructor(
     private readonly health: HealthReport,
@@ -29,10 +29,10 @@ export class HealthSampling extends BackgroundTask {
     const details = Object.entries(this.health.details());
     const samples = details
       .filter(([, { status }]) => status !== 'not_configured')
-      .map(([component, { status, latency_ms = null, details: found = {} }]) => {
-        const figures = Object.fromEntries(Object.entries(found).filter(([, value]) => typeof value === 'number'));
-        return { component, status, latency_ms, figures };
+      .map(([component, detail]) => {
+        const { status, latency_ms = null } = detail;
+        return { component, status, latency_ms, figures: figuresOf(detail) };
       });
-    await this.database.query(INSERT, [this.process, JSON.stringify(samples)]);
+    await this.database.query(INSERT, [PROCESS, JSON.stringify(samples)]);
   }
 }

@@ -5,6 +5,7 @@ import { DrainState } from './drain-state';
 import { EnvironmentIndicator } from './environment.indicator';
 import { HealthMetrics } from './health-metrics';
 import { HealthReport } from './health-report.service';
+import { HealthForecast } from './health-forecast.task';
 import { HealthSampling } from './health-sampling.task';
 import { HealthController } from './health.controller';
 import { IndicatorRegistry } from './indicator-registry';
@@ -24,6 +25,7 @@ import { Visibility } from './visibility';
     HealthMetrics,
     DrainState,
     EnvironmentIndicator,
+    HealthForecast,
     HealthSampling,
     Probes,
     Visibility,

@@ -12,15 +12,17 @@ export function componentReport(details: Record<ComponentName, ComponentDetail>)
     COMPONENT_NAMES.filter((name) => details[name].status === status);
   const failed = having('failed');
   const degraded = having('degraded');
+  const expected = COMPONENT_NAMES.filter((name) => (details[name].warnings ?? []).length > 0);
   const suggestions = [...failed, ...degraded].flatMap((name) => details[name].suggestion ?? []);
+  const warnings = expected.flatMap((name) => details[name].warnings ?? []);
   return {
     healthy: failed.length + degraded.length === 0,
     status: failed.length > 0 ? 'failed' : degraded.length > 0 ? 'degraded' : 'healthy',
     failed_components: failed,
     degraded_components: degraded,
     component_details: details,
-    error_suggestions: suggestions,
-    summary: summaryOf(failed, degraded, having('healthy').length),
+    error_suggestions: [...suggestions, ...warnings.map(({ message, suggestion }) => `${message}: ${suggestion}`)],
+    summary: summaryOf({ failed, degraded, expected }, having('healthy').length),
   };
 }
 
@@ -34,10 +36,18 @@ export function wordsOnly(report: ComponentReport): ComponentReport {
   };
 }
 
-function summaryOf(failed: ComponentName[], degraded: ComponentName[], healthy: number): string {
+interface Unwell {
+  readonly failed: readonly ComponentName[];
+  readonly degraded: readonly ComponentName[];
+  /** With warnings. */
+  readonly expected: readonly ComponentName[];
+}
+
+function summaryOf({ failed, degraded, expected }: Unwell, healthy: number): string {
   const parts = [
     failed.length > 0 ? `failed: ${failed.join(', ')}` : '',
     degraded.length > 0 ? `degraded: ${degraded.join(', ')}` : '',
+    expected.length > 0 ? `failure expected: ${expected.join(', ')}` : '',
     `${healthy} of ${healthy + failed.length + degraded.length} components healthy`,
   ];
   return parts.filter((part) => part !== '').join('; ');

@@ -103,6 +103,33 @@ export interface ComponentDetail {
   error_code?: ErrorCode;
   reason?: string;
   suggestion?: string;
+  /** How old what is said here is, in milliseconds. */
+  age_ms?: number;
+  /** How often the status changed within the last hour. */
+  flaps?: number;
+  /** What will go wrong if it goes on as it does. */
+  warnings?: HealthWarning[];
+  /** What was done to mend it since the start. */
+  repairs?: HealthRepair[];
+}
+
+/** A figure of a component that is on its way to its limit. */
+export interface HealthWarning {
+  figure: string;
+  value: number;
+  limit: number;
+  expected_at: string;
+  message: string;
+  suggestion: string;
+}
+
+/** What a process does by itself to mend a component. */
+export interface HealthRepair {
+  action: string;
+  attempts: number;
+  succeeded: number;
+  last_at: string;
+  last_succeeded: boolean;
 }
 
 export interface ComponentReport {

@@ -50,6 +50,23 @@ export const messageViewSchema = z.object({
 export const componentStatusSchema = z.enum(COMPONENT_STATUSES);
 export const componentNameSchema = z.enum(COMPONENT_NAMES);
 
+const healthWarningSchema = z.object({
+  figure: z.string(),
+  value: z.number(),
+  limit: z.number(),
+  expected_at: timestamp,
+  message: z.string(),
+  suggestion: z.string(),
+});
+
+const healthRepairSchema = z.object({
+  action: z.string(),
+  attempts: z.int().min(1),
+  succeeded: z.int().min(0),
+  last_at: timestamp,
+  last_succeeded: z.boolean(),
+});
+
 export const componentDetailSchema = z.object({
   status: componentStatusSchema,
   details: jsonObject.optional(),
@@ -60,6 +77,10 @@ export const componentDetailSchema = z.object({
   error_code: errorCodeSchema.optional(),
   reason: reasonName.optional(),
   suggestion: z.string().optional(),
+  age_ms: z.number().min(0).optional(),
+  flaps: z.int().min(0).optional(),
+  warnings: z.array(healthWarningSchema).optional(),
+  repairs: z.array(healthRepairSchema).optional(),
 });
 
 export const componentReportSchema = z.object({
