@@ -54,7 +54,7 @@ export class Reconciler {
     await allOf(steps);
   }
 
-  /** Runs whose job is not in the queue any more. */
+  /** Runs whose job is not in the queue any more, or with a worker that died before it took the lease. */
   private async releaseLost(): Promise<void> {
     const late = await this.database.query<{ run_id: string; dispatch: number }>(
       `SELECT id AS run_id, dispatch FROM runs r
@@ -64,7 +64,8 @@ export class Reconciler {
     this.lastLate = late.length < BATCH ? FIRST_ID : (late.at(-1)?.run_id ?? FIRST_ID);
     if (late.length === 0) return;
     const pending = await this.queue.pending(late);
-    const lost = late.filter(({ run_id }) => !pending.has(run_id));
+    const here = new Set(this.active.ids());
+    const lost = late.filter(({ run_id }) => !pending.has(run_id) && !here.has(run_id));
     if (lost.length > 0) await this.dispatcher.release(lost);
   }
 

@@ -2,6 +2,7 @@ import { RunEnding, Workers } from '.';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
 import { ActiveRuns } from './active-runs';
+import { Dispatcher } from './dispatcher.service';
 import { Reconciler } from './reconciler.service';
 import { RunStore } from './run.store';
 
@@ -135,6 +136,27 @@ describe('the reconciler', () => {
     const reconciler = engine.app.get(Reconciler);
     for (let pass = 0; pass < 3; pass += 1) await reconciler.reconcile();
     expect(asked.size).toBe(1200);
+  });
+
+  it('gives another job to a run whose job was taken and led to no lease, but not while this very process is at it', async () => {
+    const engine = await start();
+    engine.queue.delivering = false;
+    jest.spyOn(engine.queue, 'pending').mockResolvedValue(new Set());
+    const [mine, lost] = [
+      await engine.drill('ann', 'm1', { tokens: 1 }),
+      await engine.drill('bob', 'm1', { tokens: 1 }),
+    ];
+    await engine.app.get(Dispatcher).settled();
+    await engine.database.query(`UPDATE runs SET dispatched_at = now() - interval '4 seconds'`);
+    const active = engine.app.get(ActiveRuns).begin(mine.run_id);
+    await engine.app.get(Reconciler).reconcile();
+    await engine.app.get(Dispatcher).settled();
+    const dispatches = await engine.database.query(`SELECT id, dispatch FROM runs ORDER BY user_id`);
+    expect(dispatches).toEqual([
+      { id: mine.run_id, dispatch: 1 },
+      { id: lost.run_id, dispatch: 2 },
+    ]);
+    if (active !== null) engine.app.get(ActiveRuns).finish(active);
   });
 
   it('finds what it looks for by an index, among many runs that have ended', async () => {

@@ -10,6 +10,6 @@ export abstract class RunQueue {
   abstract readonly open: boolean;
   /** Resolves when all are stored. Times out by itself; a rejection means that some may not have been stored. */
   abstract enqueue(wakeUps: readonly RunWakeUp[]): Promise<void>;
-  /** Those of the given wake-ups whose job waits or is being worked on. */
+  /** Those of the given wake-ups whose job waits for somebody to take it. */
   abstract pending(wakeUps: readonly RunWakeUp[]): Promise<ReadonlySet<string>>;
 }

@@ -7,8 +7,8 @@ import { QueueHost } from './queue-host';
 const ENQUEUE_TIMEOUT_MS = 1_500;
 const LOOKUP_TIMEOUT_MS = 5_000;
 
-/** States of a job that will still be worked on. */
-const PENDING: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed', 'active', 'waiting-children']);
+/** States of a job that somebody will take. One that was taken and has not led to a lease may be a dead worker's. */
+const PENDING: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed', 'waiting-children']);
 
 /** Wake-ups as jobs of the queue `agent-runs`. */
 @Injectable()

@@ -27,7 +27,12 @@ export class BackendWorker extends Worker<unknown, void, string, IQueueBackend, 
     }
   }
 
-  /** BullMQ pauses for 5 s, in which nobody looks for the jobs that an outage has left without a worker. */
+  /** BullMQ pauses for 5 s where it does not say how long, in which nobody looks for the jobs that wait. */
+  override delay(ms = CHECK_AGAIN_MS, abort?: Parameters<Worker['delay']>[1]): Promise<void> {
+    return super.delay(ms, abort);
+  }
+
+  /** The same. */
   protected override checkConnectionError<T>(work: () => Promise<T>, delayMs = CHECK_AGAIN_MS): Promise<T | undefined> {
     return super.checkConnectionError(work, delayMs);
   }

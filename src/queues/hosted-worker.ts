@@ -3,7 +3,7 @@ import { ErrorCode, type Job, WaitingError } from 'bullmq';
 import { within } from '../errors';
 import type { Attempted } from './job-failures';
 import { BackendWorker, type HostedQueue, type QueueConnections } from './bull';
-import { type QueueName, WORKER_OPTIONS } from './queue-definitions';
+import { type QueueName, QUEUES, WORKER_OPTIONS } from './queue-definitions';
 import type { QueueMetrics } from './queue-metrics';
 
 interface HostedWorkerOptions {
@@ -44,7 +44,8 @@ export class HostedWorker {
   async start(): Promise<void> {
     const { queue, connections, concurrency, onTrouble } = this.options;
     const { connection, factory } = connections;
-    const options = { connection, concurrency, autorun: false, ...WORKER_OPTIONS };
+    const { lockDuration = WORKER_OPTIONS.lockDuration } = QUEUES[queue];
+    const options = { connection, concurrency, autorun: false, ...WORKER_OPTIONS, lockDuration };
     const worker = new BackendWorker(queue, (job, token) => this.process(job, token), options, factory);
     worker.on('error', (error) => this.onError(error));
     worker.on('lockRenewalFailed', (ids) => {

@@ -14,6 +14,9 @@ import { QueueBackend } from './queue-backend';
 import { QUEUE_NAMES } from './queue-definitions';
 
 const CONNECT_TIMEOUT_MS = 1_500;
+/** Whoever waits for an answer has a limit of its own. What BullMQ does by itself had better come late than fail: a lock that is not renewed is lost. */
+const POOL_TIMEOUT_MS = 5_000;
+const KEEP_IDLE_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
 const MIGRATION_TIMEOUT_MS = 60_000;
 const QUERY_CONNECTIONS = 10;
@@ -52,7 +55,8 @@ export class PostgresQueues extends QueueBackend {
       options: `-c search_path=${DEFAULT_SCHEMA} -c synchronous_commit=off`,
       // Every worker keeps one connection for LISTEN.
       max: QUERY_CONNECTIONS + QUEUE_NAMES.length,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      connectionTimeoutMillis: POOL_TIMEOUT_MS,
+      idleTimeoutMillis: KEEP_IDLE_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       query_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,

@@ -9,6 +9,8 @@ interface QueueDefinition<T> {
   readonly jobs: JobsOptions;
   /** Jobs that one process works on at the same time. */
   readonly concurrency: (config: AppConfig) => number;
+  /** Where it is not that of `WORKER_OPTIONS`: how long a job is kept from others without a sign of life, in milliseconds. */
+  readonly lockDuration?: number;
 }
 
 function define<T>(definition: QueueDefinition<T>): QueueDefinition<T> {
@@ -43,6 +45,9 @@ export const QUEUES = {
       removeOnFail: KEEP_FAILED,
     },
     concurrency: (config) => config.agents.workerConcurrency,
+    // A process that is short of processor time renews late, and would be given what it works on again and again. Nobody waits for this lock:
+    // a run that has lost its worker is found by its lease, and one whose job has come to nothing gets another.
+    lockDuration: 15_000,
   }),
   'background-tasks': define({
     data: z.object({ task: z.string().min(1).max(100) }),
@@ -95,6 +100,7 @@ export type Processors = { readonly [N in QueueName]: (data: JobData<N>, attempt
  */
 export const WORKER_OPTIONS = {
   lockDuration: 2_000,
+  lockRenewTime: 1_000,
   stalledInterval: 1_000,
   maxStalledCount: 1_000_000,
   runRetryDelay: 500,

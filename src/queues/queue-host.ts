@@ -114,10 +114,13 @@ export class QueueHost {
     const connections = this.backend.connect((error) => this.note(error));
     const opening: Opened = { connections, queues: new Map(), workers: new Map() };
     try {
-      for (const name of QUEUE_NAMES) await this.openQueue(opening, name);
+      // Together: each takes several round trips, and one after another they would keep the first job waiting for all of them.
+      await Promise.all(QUEUE_NAMES.map((name) => this.openQueue(opening, name)));
       // Jobs may enqueue, so the queues are there before the first worker.
       this.opened = opening;
-      for (const name of QUEUE_NAMES) if (processors[name]) await this.openWorker(opening, name, processors[name]);
+      await Promise.all(
+        QUEUE_NAMES.map((name) => processors[name] && this.openWorker(opening, name, processors[name])),
+      );
     } catch (error) {
       await this.close(opening);
       throw error;

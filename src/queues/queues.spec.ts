@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ComponentError } from '../errors';
 import { BullRunQueue } from './bull-run-queue';
-import type { BackendWorker } from './bull';
+import { BackendWorker } from './bull';
 import { BACKENDS, createHost, type RunJob, succeeds, type TestBackend, until } from './queues.fixture';
 
 describe.each(BACKENDS)('the queues on %s', (_name, start) => {
@@ -47,10 +47,14 @@ describe.each(BACKENDS)('the queues on %s', (_name, start) => {
     }, ms);
   }
 
+  function runsWorker(): BackendWorker {
+    const { opened } = created.host as unknown as { opened: { workers: Map<string, { worker: BackendWorker }> } };
+    return opened.workers.get('agent-runs')!.worker;
+  }
+
   /** The worker takes no jobs, as after a connection that died in a way that BullMQ did not notice. */
   async function pauseBehindTheHost(): Promise<void> {
-    const { opened } = created.host as unknown as { opened: { workers: Map<string, { worker: BackendWorker }> } };
-    await opened.workers.get('agent-runs')!.worker.pause(true);
+    await runsWorker().pause(true);
   }
 
   describe('the queue of runs', () => {
@@ -70,8 +74,8 @@ describe.each(BACKENDS)('the queues on %s', (_name, start) => {
       expect(processed.map(({ dispatch }) => dispatch).sort()).toEqual([1, 2]);
     });
 
-    it('tells which wake-ups still have a job', async () => {
-      const [active, failed, unknown] = [wakeUp(), wakeUp(), wakeUp()];
+    it('tells which wake-ups still have a job that waits for somebody to take it', async () => {
+      const [active, waiting, failed, unknown] = [wakeUp(), wakeUp(), wakeUp(), wakeUp()];
       const gate = Promise.withResolvers<void>();
       work = (job) => {
         if (job.run_id === failed.run_id) throw new TypeError('a defect');
@@ -79,9 +83,23 @@ describe.each(BACKENDS)('the queues on %s', (_name, start) => {
       };
       await runs.enqueue([active, failed]);
       await until(async () => (await stateOf(failed)) === 'failed' && (await stateOf(active)) === 'active');
-      expect(await runs.pending([active, failed, unknown])).toEqual(new Set([active.run_id]));
+      await pauseBehindTheHost();
+      await runs.enqueue([waiting]);
+      expect(await runs.pending([active, waiting, failed, unknown])).toEqual(new Set([waiting.run_id]));
       gate.resolve();
-      await until(async () => (await runs.pending([active])).size === 0);
+    });
+
+    it('gives nobody what a process works on that is too busy to renew its locks in time', async () => {
+      const gate = Promise.withResolvers<void>();
+      work = () => gate.promise;
+      jest.spyOn(runsWorker(), 'extendJobLocks').mockResolvedValue([]);
+      const looks = jest.spyOn(BackendWorker.prototype as never, 'moveStalledJobsToWait');
+      await runs.enqueue([wakeUp()]);
+      await until(() => processed.length === 1);
+      const before = looks.mock.calls.length;
+      await until(() => looks.mock.calls.length - before >= 5);
+      expect(processed).toHaveLength(1);
+      gate.resolve();
     });
   });
 
