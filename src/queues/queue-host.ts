@@ -119,7 +119,9 @@ export class QueueHost {
       // Jobs may enqueue, so the queues are there before the first worker.
       this.opened = opening;
       await Promise.all(
-        QUEUE_NAMES.map((name) => processors[name] && this.openWorker(opening, name, processors[name])),
+        QUEUE_NAMES.map(async (name) => {
+          if (processors[name]) await this.openWorker(opening, name, processors[name]);
+        }),
       );
     } catch (error) {
       await this.close(opening);
