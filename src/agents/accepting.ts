@@ -12,6 +12,8 @@ export type Accepted = RequestResult<'chat_message'>;
 export interface Sent {
   readonly user_id: string;
   readonly message: ChatMessage;
+  /** W3C trace context of the request. */
+  readonly traceparent?: string | null;
 }
 
 /** A message that is to be stored, with the ids that it gets. */
@@ -68,16 +70,17 @@ export function newIds({ thread_id }: ChatMessage): Admitted['ids'] {
 /** New threads, messages and runs in one statement. A message id that exists already fails it (23505). */
 const INSERT = `
 WITH item AS (
-  SELECT * FROM unnest($1::text[], $2::uuid[], $3::bool[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::text[], $11::int[])
-    WITH ORDINALITY AS i (user_id, thread_id, new_thread, title, message_id, content, client_message_id, metadata, run_id, agent, max_attempts, place)
+  SELECT * FROM unnest($1::text[], $2::uuid[], $3::bool[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::text[], $11::int[],
+    $12::text[])
+    WITH ORDINALITY AS i (user_id, thread_id, new_thread, title, message_id, content, client_message_id, metadata, run_id, agent, max_attempts, traceparent, place)
 ), thread AS (
   INSERT INTO threads (id, user_id, title) SELECT thread_id, user_id, title FROM item WHERE new_thread
 ), message AS (
   INSERT INTO messages (id, user_id, thread_id, role, content, client_message_id, run_id, metadata)
   SELECT message_id, user_id, thread_id, 'user', content, client_message_id, run_id, metadata FROM item ORDER BY place
 )
-INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts)
-SELECT run_id, user_id, thread_id, message_id, agent, max_attempts FROM item ORDER BY place`;
+INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, traceparent)
+SELECT run_id, user_id, thread_id, message_id, agent, max_attempts, traceparent FROM item ORDER BY place`;
 
 /** Stores admitted messages, in their order: runs of one thread get ascending ordinals. */
 export async function insertAdmitted(tx: Transaction, admitted: readonly Admitted[]): Promise<void> {
@@ -93,6 +96,7 @@ export async function insertAdmitted(tx: Transaction, admitted: readonly Admitte
     admitted.map(({ ids }) => ids.run_id),
     admitted.map(({ agent }) => agent.name),
     admitted.map(({ max_attempts }) => max_attempts),
+    admitted.map(({ traceparent }) => traceparent ?? null),
   ]);
 }
 

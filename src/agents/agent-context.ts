@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
 import { ComponentError } from '../errors';
+import { inSpan } from '../telemetry';
 import type { AgentContext, AgentOutput, Question, ToolCompleted, ToolOptions } from './agent';
 import { AgentCalls, type Place } from './agent-calls';
 import { inParallel } from './in-parallel';
@@ -97,7 +98,7 @@ async function* callTool<R>(attempt: Attempt, call: ToolCall<R>): AsyncGenerator
   let outcome: { result: string | null; value: unknown };
   let summary: string;
   try {
-    const result = await within(attempt, name, run, options.timeoutMs);
+    const result = await inToolSpan(tool, () => within(attempt, name, run, options.timeoutMs));
     outcome = storable(key, result);
     summary = options.summary?.(result) ?? '';
   } catch (cause) {
@@ -114,6 +115,14 @@ async function* callTool<R>(attempt: Attempt, call: ToolCall<R>): AsyncGenerator
   }
   yield completed({ ok: true, summary, mark: { key, state: 'completed', result: outcome.result } });
   return outcome.value as R;
+}
+
+function inToolSpan<R>(
+  { tool, tool_call_id }: { tool: string; tool_call_id: string },
+  work: () => Promise<R>,
+): Promise<R> {
+  const call = { 'gen_ai.tool.name': tool, 'gen_ai.tool.call.id': tool_call_id };
+  return inSpan(`execute_tool ${tool}`, { attributes: { 'gen_ai.operation.name': 'execute_tool', ...call } }, work);
 }
 
 async function askUser<S extends z.ZodType>(attempt: Attempt, question: Question<S>): Promise<z.output<S>> {

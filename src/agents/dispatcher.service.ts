@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ComponentError, FailureReporter } from '../errors';
+import { parseTraceparent, untraced } from '../telemetry';
 import { RunClaims, type Claimed } from './run-claims.store';
 import { RunQueue, type RunWakeUp } from './run-queue';
 
@@ -67,7 +68,7 @@ export class Dispatcher {
 
   private work(): void {
     if (this.draining >= AT_ONCE) return;
-    const work = this.drain().finally(() => this.dispatching.delete(work));
+    const work = untraced(() => this.drain()).finally(() => this.dispatching.delete(work));
     this.dispatching.add(work);
   }
 
@@ -110,10 +111,15 @@ export class Dispatcher {
   }
 
   /** Once per run: the user hears that it waits, not how often we tried. */
-  private async reportDelayed({ run_id, user_id, thread_id, dispatch }: Claimed, cause: unknown): Promise<void> {
+  private async reportDelayed(
+    { run_id, user_id, thread_id, dispatch, traceparent }: Claimed,
+    cause: unknown,
+  ): Promise<void> {
     if (this.delayed.has(run_id)) return;
     this.delayed.add(run_id);
     const error = ComponentError.redis('RUN_DELAYED', { cause, details: { dispatch } });
-    await this.reporter.report(error, { operation: 'run.enqueue', user_id, thread_id, run_id, notify: dispatch === 1 });
+    const trace_id = parseTraceparent(traceparent)?.traceId;
+    const about = { user_id, thread_id, run_id, trace_id };
+    await this.reporter.report(error, { operation: 'run.enqueue', ...about, notify: dispatch === 1 });
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { classify } from '../errors';
 import { Database, GroupCommit, isOutage } from '../persistence';
+import { currentTraceparent } from '../telemetry';
 import type { Accepted, ChatMessage, Sent } from './accepting';
 import { MessageBatch } from './message-batch.service';
 
@@ -33,7 +34,7 @@ export class MessageIntake {
    * @throws ComponentError MESSAGE_ID_REUSED, THREAD_NOT_FOUND, RUN_CONFLICT, QUEUED_RUNS_LIMIT, AGENT_UNKNOWN, or of the database
    */
   accept(userId: string, message: ChatMessage): Promise<Accepted> {
-    const sent = { user_id: userId, message };
+    const sent = { user_id: userId, message, traceparent: currentTraceparent() };
     // What it interrupts is locked and ended run by run: neighbours need not wait for that.
     return message.overlap === 'interrupt' ? this.acceptAlone(sent) : this.group.submit(sent);
   }

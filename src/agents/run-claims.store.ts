@@ -20,7 +20,7 @@ const candidate = (ids: string): string => `candidate AS (
 
 const DISPATCH = `
 UPDATE runs SET dispatch = dispatch + 1, dispatched_at = now() FROM candidate WHERE runs.id = candidate.id
-RETURNING runs.id AS run_id, runs.dispatch, runs.user_id, runs.thread_id`;
+RETURNING runs.id AS run_id, runs.dispatch, runs.user_id, runs.thread_id, runs.traceparent`;
 
 /** What of these users' (`$1`) waits for no limited agent (`$3`); of each user no more than the user's limit (`$2`) leaves room for. */
 const CLAIM_OF_USERS = `

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { inSpan } from '../telemetry';
 import { type ActiveRun, ActiveRuns, RunStop } from './active-runs';
 import { Checkpoints } from './checkpoints.service';
 import { RetryPolicy } from './retry-policy.service';
@@ -44,6 +45,11 @@ export class RunExecutor {
     if (run === null) return;
     if (isFirstLease(run)) this.policy.runBegan();
     active.fence = run.fence;
-    await this.attempts.advance(run, active, this.writers.of(run));
+    const { user_id, agent, attempt, fence } = run;
+    const attributes = { 'gen_ai.operation.name': 'invoke_agent', 'gen_ai.agent.name': agent };
+    const place = { 'clarion.run.attempt': attempt, 'clarion.run.fence': fence };
+    await inSpan(`invoke_agent ${agent}`, { attributes: { ...attributes, ...place }, fields: { user_id } }, () =>
+      this.attempts.advance(run, active, this.writers.of(run)),
+    );
   }
 }

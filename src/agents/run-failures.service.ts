@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { ComponentError, FailureReporter } from '../errors';
+import { ComponentError, type FailureContext, FailureReporter } from '../errors';
 import { MailboxStore } from '../mailbox';
 import { Database } from '../persistence';
+import { parseTraceparent } from '../telemetry';
 import { AgentRegistry } from './agent-registry';
 import { allOf } from './all-of';
 import { hasEnded, type Run } from './run';
@@ -14,11 +15,12 @@ interface Doomed {
   user_id: string;
   thread_id: string;
   attempt: number;
+  traceparent: string | null;
 }
 
 type StillDoomed = (run: Run) => boolean;
 
-const DOOMED = 'r.id, r.user_id, r.thread_id, r.attempt';
+const DOOMED = 'r.id, r.user_id, r.thread_id, r.attempt, r.traceparent';
 
 /** In this time a worker takes what it is given. */
 const GIVEN_MS = 1_000;
@@ -49,7 +51,7 @@ WITH late AS (
     AND NOT EXISTS (SELECT 1 FROM runs b WHERE b.status = 'running' AND b.worker_id IS NOT NULL AND b.started_at > now() - $1 * interval '1 millisecond')
   LIMIT $2 FOR UPDATE OF r SKIP LOCKED
 ), told AS (
-  UPDATE runs SET delay_told = true FROM late WHERE runs.id = late.id RETURNING runs.id, runs.user_id, runs.thread_id
+  UPDATE runs SET delay_told = true FROM late WHERE runs.id = late.id RETURNING runs.id, runs.user_id, runs.thread_id, runs.traceparent
 ), line AS (
   SELECT r.id, (row_number() OVER (ORDER BY r.ordinal) - 1)::int AS position FROM runs r
   WHERE ${IDLE} AND r.dispatched_at IS NOT NULL AND EXISTS (SELECT 1 FROM late))
@@ -108,22 +110,28 @@ export class RunFailures {
   async tellDelayed(limit: number): Promise<void> {
     const waited_ms = this.registry.noWorkerNoticeMs;
     const late = await this.database.query<Omit<Doomed, 'attempt'> & { position: number }>(TELL, [waited_ms, limit]);
-    const told = late.map(({ id: run_id, user_id, thread_id, position }) => {
-      const error = ComponentError.agentSupervisor('NO_WORKER_AVAILABLE', { details: { waited_ms, position } });
-      return this.reporter.report(error, { operation: 'run.reconcile', notify: true, run_id, user_id, thread_id });
+    const told = late.map((run) => {
+      const details = { waited_ms, position: run.position };
+      const error = ComponentError.agentSupervisor('NO_WORKER_AVAILABLE', { details });
+      return this.reporter.report(error, { ...contextOf(run), notify: true });
     });
     await Promise.all(told);
   }
 
   private async fail(doomed: Doomed, error: ComponentError, stillDoomed: StillDoomed): Promise<void> {
-    const { id: run_id, user_id, thread_id } = doomed;
-    const failure = await this.reporter.report(error, { operation: 'run.reconcile', run_id, user_id, thread_id });
+    const { id: run_id, user_id } = doomed;
+    const failure = await this.reporter.report(error, contextOf(doomed));
     await this.database.transaction(async (tx) => {
       const run = await this.runs.lock(tx, run_id, user_id);
       if (run === null || hasEnded(run) || !stillDoomed(run)) return;
       await this.mailbox.append(tx, user_id, await this.ending.fail(tx, run, failure.error));
     });
   }
+}
+
+function contextOf({ id: run_id, user_id, thread_id, traceparent }: Omit<Doomed, 'attempt'>): FailureContext {
+  const trace_id = parseTraceparent(traceparent)?.traceId ?? null;
+  return { operation: 'run.reconcile', run_id, user_id, thread_id, trace_id };
 }
 
 function isIdle({ status, worker_id }: Run): boolean {

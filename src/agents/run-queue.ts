@@ -2,6 +2,8 @@
 export interface RunWakeUp {
   readonly run_id: string;
   readonly dispatch: number;
+  /** W3C trace context of the request that the run answers. */
+  readonly traceparent?: string | null;
 }
 
 /** Hands wake-ups to the workers, at least once. The lease, not the queue, decides who runs. */

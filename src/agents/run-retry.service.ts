@@ -5,6 +5,7 @@ import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
 import { MailboxStore } from '../mailbox';
 import { Database, type Transaction } from '../persistence';
+import { currentTraceparent } from '../telemetry';
 import { refuseBeyondLimit } from './accepting';
 import { AgentRegistry } from './agent-registry';
 import type { Run } from './run';
@@ -51,7 +52,7 @@ export class RunRetry {
     const queued = active.filter(({ status }) => status === 'queued').length;
     refuseBeyondLimit(queued, this.config.agents.queuedRunsPerThread);
     await tx.query(
-      `INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, retry_of) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      `INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, retry_of, traceparent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
       [
         id,
         run.user_id,
@@ -60,6 +61,7 @@ export class RunRetry {
         run.agent,
         agent.maxAttempts ?? this.config.agents.maxAttempts,
         run.id,
+        currentTraceparent(),
       ],
     );
     const data = { agent: run.agent, position: active.length };

@@ -59,8 +59,13 @@ export class AppConfig {
     this.recovery = sections.recovery;
     this.outbound = sections.outbound;
     this.alerts = sections.alerts;
-    this.telemetry = sections.telemetry;
+    this.telemetry = { ...sections.telemetry, tracesUrl: tracesUrlOf(sections) };
   }
+}
+
+/** Where spans go; undefined: nowhere. */
+function tracesUrlOf({ telemetry: { otlpEndpoint, otlpTracesEndpoint } }: Sections): string | undefined {
+  return otlpTracesEndpoint ?? (otlpEndpoint && `${otlpEndpoint.replace(/\/+$/, '')}/v1/traces`);
 }
 
 /** Without a configured issuer Clarion issues tokens itself, never in production. */

@@ -179,3 +179,32 @@ function reportUnreadable(context: z.core.$RefinementCtx, error: unknown): never
   context.addIssue({ code: 'custom', message: String(error) });
   return z.NEVER;
 }
+
+/** A part of a whole: a number from 0 to 1. */
+export function ratio(name: string, fallback: number, explanation: string): Setting<number> {
+  const schema = z
+    .string()
+    .regex(/^(?:0|1|[01]\.0+|0?\.\d{1,12})$/)
+    .transform(Number);
+  return define(name, withDefault(schema, fallback), 'a number from 0 to 1', explanation, { default: fallback });
+}
+
+/** `name=value` pairs separated by commas, the values percent-encoded; unset, there are none. */
+export function pairs(
+  name: string,
+  explanation: string,
+  options: { secret?: boolean } = {},
+): Setting<Record<string, string>> {
+  const pair = /^\s*[^\s=,]+\s*=(?:[^%]|%[0-7][\da-f])*$/i;
+  const schema = z
+    .string()
+    .refine((value) => value.split(',').every((part) => pair.test(part)))
+    .transform((value) => Object.fromEntries(value.split(',').map(pairOf)));
+  const allowed = 'pairs such as a=1,b=2, with percent-encoded values';
+  return define(name, withDefault<Record<string, string>>(schema, {}), allowed, explanation, options);
+}
+
+function pairOf(text: string): [string, string] {
+  const at = text.indexOf('=');
+  return [text.slice(0, at).trim(), decodeURIComponent(text.slice(at + 1).trim())];
+}

@@ -2,6 +2,7 @@ import { alertSettings } from './alert-settings';
 import { authSettings } from './auth-settings';
 import { llmSettings } from './llm-settings';
 import { choice, flag, integer, list, signingKey, text, textOr, url } from './setting';
+import { telemetrySettings } from './telemetry-settings';
 
 /** Every setting of Clarion, by the room that reads it. `.env.example` is generated from this. */
 export const settings = {
@@ -359,20 +360,7 @@ export const settings = {
     smtpFrom: text('SMTP_FROM', 'Sender of e-mails, such as "Chat <chat@example.com>". Required with SMTP_URL.'),
   },
   alerts: alertSettings,
-  telemetry: {
-    logLevel: choice(
-      'LOG_LEVEL',
-      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-      'info',
-      'Least severe log line that is written.',
-    ),
-    logFormat: choice(
-      'LOG_FORMAT',
-      ['auto', 'json', 'pretty'],
-      'auto',
-      'auto: pretty on a terminal in development, else JSON.',
-    ),
-  },
+  telemetry: telemetrySettings,
 } as const;
 
 export type SettingSections = typeof settings;

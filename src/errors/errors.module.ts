@@ -12,6 +12,7 @@ import { FailureReporter } from './failure-reporter';
 import { FailureSearch } from './failure-search';
 import { HealthNow } from './health-now';
 import { RecordingFailureReporter } from './recording-failure.reporter';
+import { SpanArrival } from './span-arrival.service';
 import { FailureSpool } from './spool';
 import { SpoolIngestion } from './spool-ingestion.task';
 
@@ -61,6 +62,7 @@ import { SpoolIngestion } from './spool-ingestion.task';
     FailureLookup,
     FailureSearch,
     HealthNow,
+    SpanArrival,
     SpoolIngestion,
   ],
   exports: [FailureReporter, FailureFeed, FailureLookup, FailureSearch, FailureSpool, HealthNow],

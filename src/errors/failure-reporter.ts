@@ -11,6 +11,7 @@ export interface FailureContext {
   readonly run_id?: string | null;
   readonly thread_id?: string | null;
   readonly job_id?: string | null;
+  /** Default: that of where it is reported. */
   readonly trace_id?: string | null;
   /** BCP 47, for the user's texts. */
   readonly locale?: string;

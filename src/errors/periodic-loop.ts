@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Component } from '@clarion/protocol';
+import { untraced } from '../telemetry';
 import type { Reason } from './catalogue';
 import { classify } from './classify';
 import type { FailureReporter } from './failure-reporter';
@@ -71,11 +72,15 @@ export class PeriodicLoop {
   private run(): Promise<void> {
     if (this.stopped) return Promise.resolve();
     clearTimeout(this.timer);
-    this.running = this.attempt().then(() => {
-      this.running = undefined;
-      this.schedule();
-    });
+    // Whoever triggers it once is not who all later runs are for.
+    this.running = untraced(() => this.attemptAndSchedule());
     return this.running;
+  }
+
+  private async attemptAndSchedule(): Promise<void> {
+    await this.attempt();
+    this.running = undefined;
+    this.schedule();
   }
 
   /** Never rejects. */

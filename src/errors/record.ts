@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { plainObject, plainText } from '../telemetry';
+import { currentTraceId, plainObject, plainText } from '../telemetry';
 import { ComponentError } from './component-error';
 import { describeError, errorChain, textOf } from './error-chain';
 import type { FailureRecord } from './failure-record';
@@ -42,7 +42,7 @@ export function recordOf({ thrown, error, context, supportCode, at, health }: Oc
     thread_id: uuid(context.thread_id),
     run_id: uuid(context.run_id),
     job_id: shortText(context.job_id),
-    trace_id: shortText(context.trace_id),
+    trace_id: shortText(context.trace_id ?? currentTraceId()),
     source: shortText(context.source),
     retry_after_ms: error.retryAfterMs === null ? null : Math.round(error.retryAfterMs),
     details: plainObject(Object.fromEntries(details.filter(isPublic))),

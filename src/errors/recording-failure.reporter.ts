@@ -1,5 +1,5 @@
 import type { Severity } from '@clarion/protocol';
-import type { Logger } from '../telemetry';
+import { type Logger, noteFailure } from '../telemetry';
 import { bodyOfRecord, envelopeOf } from './body';
 import { classify } from './classify';
 import { ComponentError } from './component-error';
@@ -79,6 +79,7 @@ export class RecordingFailureReporter extends FailureReporter {
   private async single(thrown: unknown, error: ComponentError, context: FailureContext): Promise<Failure> {
     const record = this.recordOf(thrown, error, context, newSupportCode(error.reason));
     this.log(record, error.message);
+    noteFailure(record);
     this.metrics.count(error.definition);
     await this.archive.keep(record);
     this.feed.publish(record);

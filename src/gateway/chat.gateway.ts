@@ -4,6 +4,7 @@ import type { ErrorEnvelope } from '@clarion/protocol';
 import type { Server } from 'socket.io';
 import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
+import { Tracing } from '../telemetry';
 import { Connections } from './connections.service';
 import { giveUpAfter } from './deadline';
 import { GatewayMetrics } from './gateway-metrics';
@@ -36,15 +37,20 @@ export class ChatGateway implements OnGatewayInit<Server> {
     private readonly reporter: FailureReporter,
     private readonly config: AppConfig,
     private readonly metrics: GatewayMetrics,
+    private readonly tracing: Tracing,
   ) {}
 
   afterInit(server: Server): void {
-    server.use((socket: ClientSocket, next) => void this.admit(socket).then((refusal) => next(refusal)));
+    server.use((socket: ClientSocket, next) => void this.admitTraced(socket).then((refusal) => next(refusal)));
     server.of(FOREIGN_NAMESPACE).use((socket: ClientSocket, next) => void this.refuseNamespace(socket).then(next));
     server.on('connection', (socket: ClientSocket) => this.connections.open(socket));
     server.engine.on('connection_error', ({ code, message }: { code: number; message: string }) =>
       this.logger.debug({ code }, `Refused a transport: ${message}`),
     );
+  }
+
+  private admitTraced(socket: ClientSocket): Promise<Refusal | undefined> {
+    return this.tracing.root('socket handshake', { kind: 'SERVER' }, () => this.admit(socket));
   }
 
   private async admit(socket: ClientSocket): Promise<Refusal | undefined> {

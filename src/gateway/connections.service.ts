@@ -68,7 +68,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
     };
     // Socket.IO lets a number through as a name.
     socket.onAny(
-      (event: string | number, ...args: unknown[]) => void this.requests.dispatch(caller, String(event), args),
+      (event: string | number, ...args: unknown[]) => void this.requests.receive(caller, String(event), args),
     );
     // A client may emit an event `error`: the dispatcher answers it; without a listener it would throw here.
     socket.on('error', () => undefined);

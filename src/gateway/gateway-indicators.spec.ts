@@ -13,7 +13,7 @@ import { FailureMetrics } from '../errors/failure-metrics';
 import { CANARY_USER, MailboxCanary, MailboxStore, type UserBus } from '../mailbox';
 import { InProcessBus } from '../mailbox/in-process-bus';
 import { Database } from '../persistence';
-import { MetricsRegistry } from '../telemetry';
+import { MetricsRegistry, Tracing } from '../telemetry';
 import { BridgeIndicator } from './bridge.indicator';
 import type { ClientRequests } from './client-requests.service';
 import { ConnectionGate } from './connection-gate.service';
@@ -113,6 +113,7 @@ describe('the health of the handler', () => {
       reporter,
       loadConfig({ ACK_DEADLINE_MS: String(deadlineMs), DATA_DIR: '/nonexistent' }),
       new GatewayMetrics(new MetricsRegistry()),
+      Tracing.off(),
     );
     return new HandlerIndicator(dispatcher, requests, registry);
   }

@@ -4,6 +4,7 @@ import { clientRequestSchemas } from '@clarion/protocol/schemas';
 import type { z } from 'zod';
 import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
+import { Tracing } from '../telemetry';
 import { ClientRequests } from './client-requests.service';
 import { giveUpAfter } from './deadline';
 import { GatewayMetrics } from './gateway-metrics';
@@ -26,9 +27,18 @@ export class RequestDispatcher {
     private readonly reporter: FailureReporter,
     config: AppConfig,
     private readonly metrics: GatewayMetrics,
+    private readonly tracing: Tracing,
   ) {
     this.handlers = requests.handlers;
     this.deadlineMs = config.gateway.ackDeadlineMs;
+  }
+
+  /** `dispatch` for what came from a socket: the beginning of a trace. */
+  receive(caller: Caller, event: string, args: readonly unknown[]): Promise<void> {
+    const options = { kind: 'SERVER', fields: { user_id: caller.principal.user_id } } as const;
+    return this.tracing.root(`socket ${knownName(event) ?? 'unknown'}`, options, () =>
+      this.dispatch(caller, event, args),
+    );
   }
 
   /** `args` as Socket.IO gives them: the payload, then the callback if there is one. */

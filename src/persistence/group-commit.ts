@@ -1,4 +1,5 @@
 import { ComponentError } from '../errors';
+import { untraced } from '../telemetry';
 
 /** What became of one item of a batch. */
 export type Outcome<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; readonly error: unknown };
@@ -50,10 +51,12 @@ export class GroupCommit<T, R> {
   private schedule(): void {
     if (this.scheduled || this.busy >= this.options.lanes) return;
     this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      this.startBatches();
-    });
+    untraced(() => setImmediate(() => this.startScheduled()));
+  }
+
+  private startScheduled(): void {
+    this.scheduled = false;
+    this.startBatches();
   }
 
   private startBatches(): void {

@@ -28,7 +28,7 @@ export class BullRunQueue extends RunQueue {
   override async enqueue(wakeUps: readonly RunWakeUp[]): Promise<void> {
     const jobs = wakeUps.map((wakeUp) => ({
       name: 'run',
-      data: { run_id: wakeUp.run_id, dispatch: wakeUp.dispatch },
+      data: { run_id: wakeUp.run_id, dispatch: wakeUp.dispatch, traceparent: wakeUp.traceparent },
       opts: { jobId: jobId(wakeUp) },
     }));
     await inTime('agent-runs', ENQUEUE_TIMEOUT_MS, () => this.host.queue('agent-runs').addBulk(jobs));

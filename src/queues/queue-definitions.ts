@@ -37,7 +37,7 @@ function rounds(concurrency: number) {
 /** Every queue of Clarion. A queue needs exactly one processor; the types hold that. */
 export const QUEUES = {
   'agent-runs': define({
-    data: z.object({ run_id: z.uuid(), dispatch: z.int().min(1) }),
+    data: z.object({ run_id: z.uuid(), dispatch: z.int().min(1), traceparent: z.string().nullish() }),
     jobs: {
       attempts: 8,
       backoff: { type: 'exponential', delay: 500, jitter: 0.3 },

@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { DatabaseError } from 'pg';
 import { AppConfig } from '../config';
 import { ComponentError, within } from '../errors';
+import { Tracing } from '../telemetry';
 import { HostedWorker } from './hosted-worker';
 import { JobFailures } from './job-failures';
+import { inJobSpan } from './job-span';
 import { HostedQueue, type QueueConnections } from './bull';
 import { QueueBackend } from './queue-backend';
 import { QueueCanary } from './queue-canary.service';
@@ -33,6 +35,7 @@ export class QueueHost {
     private readonly failures: JobFailures,
     private readonly metrics: QueueMetrics,
     private readonly canary: QueueCanary,
+    private readonly tracing: Tracing,
   ) {}
 
   get isOpen(): boolean {
@@ -146,7 +149,7 @@ export class QueueHost {
       queue: name,
       connections,
       concurrency: QUEUES[name].concurrency(this.config),
-      process: (job) => this.failures.attempt(name, job, process),
+      process: (job) => inJobSpan(this.tracing, name, job, () => this.failures.attempt(name, job, process)),
       onTrouble: (error) => this.note(error),
       metrics: this.metrics,
     });

@@ -12,7 +12,7 @@ import { redisIsHere, RedisServer } from '../../test/support/redis-server';
 import { type AppConfig, loadConfig } from '../config';
 import { classify, type ComponentError, type Failure, type FailureContext, FailureReporter } from '../errors';
 import { RedisConnections } from '../redis';
-import { MetricsRegistry } from '../telemetry';
+import { MetricsRegistry, Tracing } from '../telemetry';
 import { JobFailures } from './job-failures';
 import { PostgresQueues } from './postgres-queues';
 import type { QueueBackend } from './queue-backend';
@@ -85,7 +85,12 @@ export function createHost(backend: QueueBackend, environment: Record<string, st
   const metrics = new QueueMetrics(registry);
   const reporter = new RecordingReporter();
   const failures = new JobFailures(reporter, metrics);
-  return { host: new QueueHost(config, backend, failures, metrics, new QueueCanary()), reporter, registry, metrics };
+  return {
+    host: new QueueHost(config, backend, failures, metrics, new QueueCanary(), Tracing.off()),
+    reporter,
+    registry,
+    metrics,
+  };
 }
 
 /** Resolves when `condition` holds; looks every 20 ms. */

@@ -3,3 +3,15 @@ export { createLogger, httpLogging, LOGGER, type Logger } from './logger';
 export { MetricsRegistry } from './metrics-registry';
 export { plainObject, plainText } from './plain';
 export { TelemetryModule } from './telemetry.module';
+export {
+  childSpan,
+  currentTraceId,
+  currentTraceparent,
+  inSpan,
+  markFailed,
+  noteFailure,
+  parseTraceparent,
+  traceHeaders,
+  Tracing,
+  untraced,
+} from './tracing';

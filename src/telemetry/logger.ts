@@ -7,6 +7,7 @@ import type { Params } from 'nestjs-pino';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import type { AppConfig } from '../config';
 import { plainText } from './plain';
+import { logFields } from './tracing';
 
 export type { Logger } from 'pino';
 
@@ -37,6 +38,7 @@ export function createLogger(config: AppConfig, destination?: DestinationStream)
       base: { pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      mixin: logFields,
       redact: { paths: REDACTED, censor: '[redacted]' },
     },
     destination ?? (wantsPretty(config) ? prettyStream() : undefined) ?? pino.destination({ dest: 1, sync: true }),

@@ -1,9 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
+import { AppConfig } from '../config';
 import { httpLogging, LOGGER, type Logger } from './logger';
 import { MetricsRegistry } from './metrics-registry';
+import { SpanMetrics, Tracing } from './tracing';
 
-/** Makes the logger and the metrics registry injectable everywhere, and logs HTTP requests. */
+/** Makes the logger, the metrics registry and tracing injectable everywhere, and logs HTTP requests. */
 @Module({})
 export class TelemetryModule {
   static forRoot(logger: Logger): DynamicModule {
@@ -11,8 +13,13 @@ export class TelemetryModule {
       module: TelemetryModule,
       global: true,
       imports: [LoggerModule.forRoot(httpLogging(logger))],
-      providers: [{ provide: LOGGER, useValue: logger }, MetricsRegistry],
-      exports: [LOGGER, MetricsRegistry],
+      providers: [
+        { provide: LOGGER, useValue: logger },
+        { provide: Tracing, useFactory: (config: AppConfig) => Tracing.start(config), inject: [AppConfig] },
+        MetricsRegistry,
+        SpanMetrics,
+      ],
+      exports: [LOGGER, MetricsRegistry, Tracing],
     };
   }
 }

@@ -2,6 +2,7 @@ import type { AppConfig } from '../config';
 import { createLogger } from './logger';
 import { MetricsRegistry } from './metrics-registry';
 import { plainObject, plainText } from './plain';
+import { currentTraceId, currentTraceparent, inSpan, Tracing, untraced } from './tracing';
 
 function logged(write: (logger: ReturnType<typeof createLogger>) => void): string {
   let output = '';
@@ -23,6 +24,56 @@ describe('the logger', () => {
     );
     expect(output).not.toMatch(/S[1-4]/);
   });
+});
+
+describe('a log line within a trace', () => {
+  const inRun = (work: () => Promise<void>, parent?: string): Promise<void> =>
+    Tracing.off().root('process agent-runs', { parent, fields: { run_id: 'r1' } }, () =>
+      inSpan('invoke_agent echo', { fields: { user_id: 'ann' } }, work),
+    );
+
+  async function linesOf(work: (logger: ReturnType<typeof createLogger>) => Promise<void>): Promise<unknown[]> {
+    const lines: string[] = [];
+    const config = { telemetry: { logLevel: 'info', logFormat: 'json' }, server: { production: true } };
+    await work(createLogger(config as AppConfig, { write: (line) => void lines.push(line) }));
+    return lines.map((line) => JSON.parse(line) as unknown);
+  }
+
+  it('names trace, run and user, unless it names others itself', async () => {
+    const trace_id = 'a'.repeat(32);
+    const lines = await linesOf((logger) =>
+      inRun(
+        async () => {
+          await Promise.resolve();
+          logger.info('Works');
+          logger.info({ user_id: 'bob', support_code: 'X_1' }, 'Tells');
+        },
+        `00-${trace_id}-${'b'.repeat(16)}-01`,
+      ),
+    );
+    expect(lines).toMatchObject([
+      { trace_id, run_id: 'r1', user_id: 'ann', msg: 'Works' },
+      { trace_id, run_id: 'r1', user_id: 'bob', support_code: 'X_1', msg: 'Tells' },
+    ]);
+  });
+
+  it('names none where many share the work, and outside', async () => {
+    const lines = await linesOf((logger) =>
+      inRun(async () => untraced(() => logger.info('Shared'))).then(() => logger.info('Outside')),
+    );
+    for (const line of lines) expect(Object.keys(line as object).sort()).toEqual(['level', 'msg', 'pid', 'time']);
+  });
+
+  it.each([undefined, '', 'garbage', `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`, `00-${'a'.repeat(32)}-x-01`])(
+    'begins a trace of its own where it is told of none (%s)',
+    async (parent) => {
+      const seen: unknown[] = [];
+      for (let run = 0; run < 2; run += 1) await inRun(async () => void seen.push(currentTraceId()), parent);
+      for (const id of seen) expect(id).toMatch(/^[0-9a-f]{32}$/);
+      expect(new Set(seen).size).toBe(2);
+      await inRun(async () => expect(currentTraceparent()).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/), parent);
+    },
+  );
 });
 
 describe('plain copies', () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 export interface LlmRequest {
   readonly authorization: string | undefined;
+  readonly traceparent: string | string[] | undefined;
   readonly body: {
     readonly model: string;
     readonly messages: { role: string; content: unknown; tool_calls?: unknown; tool_call_id?: string }[];
@@ -73,7 +74,8 @@ export class LlmServer {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as LlmRequest['body'];
-    const received = { authorization: request.headers.authorization, body };
+    const { authorization, traceparent } = request.headers;
+    const received = { authorization, traceparent, body };
     this.requests.push(received);
     const script = this.scripts.shift() ?? this.otherwise;
     await script(response, received);

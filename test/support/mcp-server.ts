@@ -59,6 +59,7 @@ function misbehavingServer(): McpServer {
 /** The same server over streamable HTTP, on a port of loopback, with sessions that it forgets when it is closed. */
 export class McpHttpServer {
   readonly authorizations: (string | undefined)[] = [];
+  readonly traceparents: (string | string[] | undefined)[] = [];
   private readonly sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
   private readonly server: Server;
 
@@ -90,6 +91,7 @@ export class McpHttpServer {
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.authorizations.push(request.headers.authorization);
+    this.traceparents.push(request.headers['traceparent']);
     const body = request.method === 'POST' ? Readable.toWeb(request) : undefined;
     const headers = new Headers(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
     const init = { method: request.method, headers, body, duplex: 'half' } as RequestInit;

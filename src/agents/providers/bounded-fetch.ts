@@ -1,4 +1,5 @@
 import { ComponentError } from '../../errors';
+import { traceHeaders } from '../../telemetry';
 
 export interface FetchLimits {
   /** Longest wait for the headers, and then for each piece of the body. */
@@ -10,7 +11,7 @@ type Fetch = typeof globalThis.fetch;
 
 /**
  * `fetch` that waits for no provider for ever, and reads no more than it can keep. Redirects are not followed: they would take credentials along.
- * The promise, or the reading of the body, rejects with PROVIDER_TIMEOUT or PROVIDER_RESPONSE_INVALID (1006).
+ * Whoever is asked from within a trace is told of it, unless the caller has. The promise, or the reading of the body, rejects with PROVIDER_TIMEOUT or PROVIDER_RESPONSE_INVALID (1006).
  */
 export function boundedFetch(provider: string, { silenceMs, maxBytes }: FetchLimits): Fetch {
   return async (input, init) => {
@@ -26,11 +27,18 @@ export function boundedFetch(provider: string, { silenceMs, maxBytes }: FetchLim
     };
     const signals = [silence.signal, ...(init?.signal ? [init.signal] : [])];
     const signal = AbortSignal.any(signals);
-    const response = await watch(fetch(input, { ...init, redirect: 'manual', signal }));
+    const asked = { ...init, headers: joinTrace(init?.headers), redirect: 'manual', signal } as const;
+    const response = await watch(fetch(input, asked));
     if (response.body === null) return response;
     const { status, statusText, headers } = response;
     return new Response(bounded(provider, response.body.getReader(), maxBytes, watch), { status, statusText, headers });
   };
+}
+
+function joinTrace(given: RequestInit['headers']): Headers {
+  const headers = new Headers(given);
+  for (const [name, value] of Object.entries(traceHeaders())) if (!headers.has(name)) headers.set(name, value);
+  return headers;
 }
 
 type Watch = <T>(work: Promise<T>) => Promise<T>;

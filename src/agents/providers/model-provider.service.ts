@@ -86,7 +86,7 @@ export class ModelProvider {
     const reading = new Reading(call.price);
     const facts = { provider: PROVIDER, model: call.model, secret: this.config.llm.apiKey };
     try {
-      for await (const part of this.open(call)) {
+      for await (const part of this.open(call, observed.headers)) {
         const parts = reading.take(part);
         if (reading.answering) observed.answering();
         yield* parts;
@@ -101,7 +101,10 @@ export class ModelProvider {
     yield end;
   }
 
-  private open({ model, instructions, messages, tools, signal }: ModelCall): AsyncIterable<StreamPart> {
+  private open(
+    { model, instructions, messages, tools, signal }: ModelCall,
+    headers: Record<string, string>,
+  ): AsyncIterable<StreamPart> {
     if (this.provider === null) throw new Error('no LLM_BASE_URL');
     const { stream } = streamText({
       model: this.provider(model),
@@ -111,6 +114,7 @@ export class ModelProvider {
       maxOutputTokens: this.config.llm.maxOutputTokens,
       maxRetries: 0,
       abortSignal: signal,
+      headers,
       // They come as parts of the stream; by default the library prints them.
       onError: () => undefined,
     });

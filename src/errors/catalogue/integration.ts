@@ -59,6 +59,11 @@ export const INTEGRATION = defineReasons('Integration', {
     http: 500,
     message: 'The local spool of failure records is full',
   },
+  TRACES_NOT_ARRIVING: {
+    severity: 'warning',
+    http: 502,
+    message: 'The receiver of traces does not take spans',
+  },
   HEALTH_CHECK_FAILED: {
     severity: 'error',
     http: 500,

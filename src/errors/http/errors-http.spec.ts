@@ -52,7 +52,11 @@ let url: string;
 class ProbeModule {}
 
 beforeEach(async () => {
-  const config = { server: { dataDir: directory() }, errors: { exposeRootCause: false, spoolMaxBytes: 100_000 } };
+  const config = {
+    server: { dataDir: directory() },
+    errors: { exposeRootCause: false, spoolMaxBytes: 100_000 },
+    telemetry: {},
+  };
   const imports = [
     ConfigModule.forRoot(config as unknown as AppConfig),
     TelemetryModule.forRoot(pino({ level: 'silent' })),

@@ -44,6 +44,8 @@ export class RunEntity {
   /** What had been written when the run ended. */
   @Column('text', { name: 'final_content', nullable: true }) finalContent!: string | null;
   @Column('jsonb', { nullable: true }) usage!: object | null;
+  /** W3C trace context of the request that it answers, for whichever process advances it. */
+  @Column('text', { nullable: true }) traceparent!: string | null;
   @Column('uuid', { name: 'retry_of', nullable: true }) retryOf!: string | null;
   @Column({ type: 'timestamptz', name: 'created_at', precision: 3, default: NOW }) createdAt!: Date;
   @Column({ type: 'timestamptz', name: 'started_at', precision: 3, nullable: true }) startedAt!: Date | null;

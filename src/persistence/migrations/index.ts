@@ -10,3 +10,4 @@ export { Alerts1795301400000 } from './1795301400000-alerts';
 export { AgentTurns1795302600000 } from './1795302600000-agent-turns';
 export { LookUps1795303800000 } from './1795303800000-look-ups';
 export { RunInputs1795305600000 } from './1795305600000-run-inputs';
+export { RunTraces1795312800000 } from './1795312800000-run-traces';

@@ -37,4 +37,9 @@ export const INTEGRATION: TranslatedTexts = {
     user_friendly_message: 'Der Alarm oder die Stummschaltung, nach der gefragt wurde, fehlt oder ist beendet.',
     action_required: 'Die Liste neu laden und noch einmal wählen',
   },
+  TRACES_NOT_ARRIVING: {
+    message: 'Eine Messung von uns fehlt',
+    user_friendly_message: 'Messungen über die Arbeit unseres Dienstes kommen nicht an. Für Sie hängt nichts davon ab.',
+    action_required: 'Nichts; Ihre Unterhaltungen sind nicht betroffen',
+  },
 };

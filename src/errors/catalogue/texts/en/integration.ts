@@ -37,4 +37,9 @@ export const INTEGRATION = {
     user_friendly_message: 'The alert or silence that was asked for does not exist, or has ended.',
     action_required: 'Reload the list, and choose again',
   },
+  TRACES_NOT_ARRIVING: {
+    message: 'A measurement of ours is missing',
+    user_friendly_message: 'Measurements of how our service works do not arrive. Nothing of yours depends on them.',
+    action_required: 'Nothing; it does not concern your chats',
+  },
 } as const satisfies Readonly<Record<string, UserText>>;

@@ -1,0 +1,14 @@
+export {
+  childSpan,
+  currentTraceId,
+  currentTraceparent,
+  inSpan,
+  logFields,
+  markFailed,
+  noteFailure,
+  traceHeaders,
+  untraced,
+} from './scope';
+export { SpanMetrics } from './span-metrics';
+export { parseTraceparent } from './traceparent';
+export { Tracing } from './tracing';
