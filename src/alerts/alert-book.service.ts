@@ -36,21 +36,24 @@ export class AlertBook {
     return deliveries.map(({ id }) => id);
   }
 
-  /** Takes over what happened without the database. What was sent then is not sent again. */
-  async ingest(tx: Transaction, { alerts, deliveries }: OutageState): Promise<void> {
-    const known = new Map(
-      (await this.store.known(tx, Date.now())).map((alert) => [`${alert.rule} ${alert.group}`, alert]),
-    );
+  /**
+   * Takes over what happened without the database. What was sent then is not sent again.
+   * @returns the ids of the messages that are to be sent once this has committed: of what has ended meanwhile
+   */
+  async ingest(tx: Transaction, { alerts, deliveries }: OutageState): Promise<string[]> {
+    const known = new Map((await this.store.known(tx, Date.now())).map((alert) => [keyOf(alert), alert]));
     await this.store.save(tx, alerts);
     // Another process may have opened the same alert: the messages belong to that one then.
-    const ids = new Map(
-      alerts.map((alert) => [alert.id, openId(known.get(`${alert.rule} ${alert.group}`)) ?? alert.id]),
-    );
+    const ids = new Map(alerts.map((alert) => [alert.id, openId(known.get(keyOf(alert))) ?? alert.id]));
     const moved: (Delivery & { status: string })[] = deliveries.map((delivery) => ({
       ...delivery,
       alert_id: ids.get(delivery.alert_id) ?? delivery.alert_id,
     }));
     await this.outbox.add(tx, moved);
+    const over = alerts.filter((alert) => ids.get(alert.id) === alert.id && hasEnded(alert, known.get(keyOf(alert))));
+    const messages: string[] = [];
+    for (const alert of over) messages.push(...(await this.tell(tx, alert, 'resolve')));
+    return messages;
   }
 
   private async recipients(tx: Transaction, alert: AlertState, action: AlertAction): Promise<Recipient[]> {
@@ -59,6 +62,15 @@ export class AlertBook {
     const [channel] = this.channels.names;
     return channel === undefined ? [] : [{ channel, target: this.channels.targetOf(channel) }];
   }
+}
+
+function keyOf({ rule, group }: AlertState): string {
+  return `${rule} ${group}`;
+}
+
+/** Somebody was told of it, and nobody yet that it is over. */
+function hasEnded({ status, notified_at, opened_at }: AlertState, before: AlertState | undefined): boolean {
+  return status === 'resolved' && notified_at !== null && (before?.resolved_at ?? -Infinity) < opened_at;
 }
 
 function openId(alert: AlertState | undefined): string | undefined {

@@ -46,8 +46,9 @@ export class AlertEngine {
     if (this.outage.busy) return;
     const { pending } = this.outage;
     if (pending !== null) {
-      await this.store.transaction((tx) => this.book.ingest(tx, pending));
+      const ends = await this.store.transaction((tx) => this.book.ingest(tx, pending));
       await this.outage.forget();
+      await this.deliveries.wake(ends);
     }
     const messages = await this.store.alone((tx, now) => this.evaluateIn(tx, now));
     await this.deliveries.wake(messages ?? []);

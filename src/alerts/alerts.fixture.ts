@@ -4,6 +4,7 @@ import { loadConfig } from '../config';
 import { classify, type Failure, type FailureContext, FailureFeed, FailureReporter } from '../errors';
 import { OutboundHttp, OutboundMail } from '../outbound';
 import { AuditStore, type Database } from '../persistence';
+import { RedisConnections } from '../redis';
 import { MetricsRegistry } from '../telemetry';
 import { AlertBook } from './alert-book.service';
 import { AlertEngine } from './alert-engine.service';
@@ -17,11 +18,14 @@ import { AlertDeliveries } from './deliveries.service';
 import { DeliveryQueue } from './delivery-queue';
 import { DeliveryStore } from './delivery.store';
 import { OutageAlerts } from './outage-alerts.service';
+import { OutageTurns } from './outage-turns.service';
 import { AlertOutbox } from './outbox.task';
 import { RecentSeriousFailures } from './recent-failures';
 import { SilenceStore } from './silence.store';
 
 const SECRET = `whsec_${Buffer.from('a key of the tests, 32 bytes long').toString('base64')}`;
+
+const NO_REDIS = new RedisConnections({ url: undefined, commandTimeoutMs: 1_000 });
 
 class Reporter extends FailureReporter {
   readonly reasons: string[] = [];
@@ -56,10 +60,12 @@ interface NodeOptions {
   readonly origin: string;
   readonly health: () => Record<string, ComponentDetail>;
   readonly environment: Record<string, string>;
+  /** Default: a deployment without Redis. */
+  readonly redis?: RedisConnections;
 }
 
 /** A process that alerts, without the clock: each `look` is a look of the engine, at a time of its own while the database is away. */
-export function createAlertNode({ database, dataDir, origin, health, environment }: NodeOptions) {
+export function createAlertNode({ database, dataDir, origin, health, environment, redis = NO_REDIS }: NodeOptions) {
   const config = loadConfig({
     DATA_DIR: dataDir,
     ALERT_WAIT_MS: '0',
@@ -79,7 +85,7 @@ export function createAlertNode({ database, dataDir, origin, health, environment
   const deliveries = new AlertDeliveries(outbox, channels, queue, reporter, metrics);
   queue.deliver = async (id) => void (await deliveries.deliver(id, { jobId: randomUUID(), attempt: 5, attempts: 5 }));
   const book = new AlertBook(store, outbox, channels, config);
-  const outage = new OutageAlerts(config, channels, reporter, metrics);
+  const outage = new OutageAlerts(config, channels, reporter, metrics, new OutageTurns(redis, reporter));
   const facts = new AlertFacts(store, { details: health }, new RecentSeriousFailures(feed));
   const engine = new AlertEngine(store, facts, book, outage, deliveries, config);
   const alerts = new Alerts(store, book, new SilenceStore(database), deliveries, new AuditStore(database));

@@ -13,6 +13,7 @@ import { AlertDeliveries } from './deliveries.service';
 import { DeliveryStore } from './delivery.store';
 import { AlertHeartbeat } from './heartbeat.task';
 import { OutageAlerts } from './outage-alerts.service';
+import { OutageTurns } from './outage-turns.service';
 import { AlertOutbox } from './outbox.task';
 import { RecentSeriousFailures } from './recent-failures';
 import { SilenceStore } from './silence.store';
@@ -35,6 +36,7 @@ import { SilenceStore } from './silence.store';
     AlertsLifecycle,
     DeliveryStore,
     OutageAlerts,
+    OutageTurns,
     RecentSeriousFailures,
     SilenceStore,
   ],

@@ -360,6 +360,19 @@ describe('without the database', () => {
     ]);
   });
 
+  it('waits until its trouble has lasted, and forgets what has not', async () => {
+    const { look, outage: alone } = createNode({ ALERT_WAIT_MS: '200' });
+    await outage();
+    health = { ...health, provider: failed('PROVIDER_UNAVAILABLE') };
+    await look();
+    expect(peer.received).toHaveLength(0);
+    health = { database: failed('DATABASE_UNAVAILABLE') };
+    await new Promise((resolve) => setTimeout(resolve, 210));
+    await look();
+    await until(() => peer.received.length === 1 && !alone.busy);
+    expect(words()).toEqual(['trigger database']);
+  });
+
   it('critical failures alert by what this process remembers', async () => {
     const { look, feed, outage: alone } = createNode();
     await outage();
@@ -388,4 +401,28 @@ describe('without the database', () => {
     await look();
     expect(words()).toEqual(['trigger provider']);
   });
+
+  it.each([
+    ['before', true],
+    ['in', false],
+  ])(
+    'what began %s the outage and ended in it is told to be over when the database is back, once',
+    async (_, early) => {
+      const [one, other] = [createNode(), createNode({ DATA_DIR: await mkdtemp(join(dataDir, 'other-')) })];
+      const provider = { provider: failed('PROVIDER_UNAVAILABLE') };
+      health = early ? provider : {};
+      for (const node of [one, other]) await node.look();
+      await outage();
+      health = provider;
+      await one.look();
+      await until(() => peer.received.length === 1 && !one.outage.busy);
+      health = {};
+      jest.useFakeTimers({ now: Date.now() + 11_000, doNotFake: ['setTimeout', 'setImmediate', 'nextTick'] });
+      for (const node of [one, other]) await node.look();
+      jest.useRealTimers();
+      await healed();
+      for (const node of [one, other, one, other]) await node.look();
+      expect(words()).toEqual(['trigger provider', 'resolve provider']);
+    },
+  );
 });

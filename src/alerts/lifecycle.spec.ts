@@ -118,6 +118,12 @@ describe('the life of an alert', () => {
     expect(tick({ ...later, acknowledged_by: null }, TIMING, null, 100_000).action).toBe('repeat');
   });
 
+  it('that was muted is told when that ends only if it is still seen', () => {
+    const muted = Array.from({ length: 20 }, () => ({ seen: true, muted: true }));
+    expect(live([...muted, QUIET, QUIET]).told).toEqual([]);
+    expect(live([...muted, { seen: true, muted: false }]).told.map(({ action }) => action)).toEqual(['trigger']);
+  });
+
   it('that nobody was told of ends without a word', () => {
     const { told } = live([{ seen: true, muted: false }, ...Array<typeof QUIET>(60).fill(QUIET)]);
     expect(told.filter(({ action }) => action === 'resolve')).toEqual([]);

@@ -91,7 +91,9 @@ export function tick(
     return { alert: resolved, action: alert.notified_at === null ? null : 'resolve' };
   }
   const told = alert.notified_at;
-  const due = told === null ? alert.last_seen_at - alert.opened_at >= timing.waitMs : now - told >= timing.repeatMs;
+  // What is seen no longer is about to end: nobody is told of it only because what muted it has ended a moment before.
+  const lasting = alert.last_seen_at >= now && alert.last_seen_at - alert.opened_at >= timing.waitMs;
+  const due = told === null ? lasting : now - told >= timing.repeatMs;
   const wanted = due && (told === null || alert.acknowledged_by === null);
   if (!wanted) return { alert, action: null };
   if (mutedBy !== null) return { alert: { ...alert, status: 'firing', muted_by: mutedBy }, action: null };

@@ -8,8 +8,13 @@ import { DELIVERY_ATTEMPTS } from './deliveries.service';
 import { type Delivery, newDelivery } from './delivery.store';
 import type { Evaluation } from './evaluate';
 import type { AlertState } from './lifecycle';
+import type { AlertAction } from './notice';
 import { noticeOf } from './notice-of';
+import { OutageTurns } from './outage-turns.service';
 import { OutageFile, type OutageState } from './outage-file';
+
+/** That something is over is told when the database is back, which knows who heard of its beginning. */
+const TOLD_AT_ONCE: ReadonlySet<AlertAction> = new Set(['trigger', 'repeat']);
 
 type Kept = OutageState['deliveries'][number];
 
@@ -27,6 +32,7 @@ export class OutageAlerts {
     private readonly channels: AlertChannels,
     private readonly reporter: FailureReporter,
     private readonly metrics: AlertMetrics,
+    private readonly turns: OutageTurns,
   ) {
     this.file = new OutageFile(config.server.dataDir);
   }
@@ -60,7 +66,7 @@ export class OutageAlerts {
   /** Keeps what has changed, then sends. Sending goes on after this. */
   async apply({ changed, actions }: Evaluation): Promise<void> {
     const first = this.channels.names[0];
-    const owed = actions.filter(({ action }) => action === 'trigger' && first !== undefined);
+    const owed = actions.filter(({ action }) => TOLD_AT_ONCE.has(action) && first !== undefined);
     const unsent = [...this.deliveries.values()].filter(({ status }) => status === 'pending');
     const added = owed.map(({ alert, action }) => {
       const recipient = { channel: first!, target: this.channels.targetOf(first!) };
@@ -69,37 +75,58 @@ export class OutageAlerts {
         status: 'pending' as const,
       };
     });
-    // Those too of which nobody is to be told yet: else their time would never come.
-    for (const alert of changed) this.alerts.set(alert.id, alert);
+    for (const alert of changed) this.note(alert);
     for (const delivery of added) this.deliveries.set(delivery.id, delivery);
     if (added.length > 0) await this.keep();
     for (const delivery of this.sending === 0 ? [...unsent, ...added] : added) void this.send(delivery);
   }
 
+  /** Also what nobody is told of yet: it has to last before somebody is. */
+  private note(alert: AlertState): void {
+    if (alert.status === 'resolved' && alert.notified_at === null) this.alerts.delete(alert.id);
+    else this.alerts.set(alert.id, alert);
+  }
+
   /** All of it is in the database. */
   async forget(): Promise<void> {
+    await Promise.all([...this.deliveries.values()].map((delivery) => this.turns.end(keyOf(delivery))));
     this.alerts.clear();
     this.deliveries.clear();
     await this.file.remove();
   }
 
-  /** Never rejects. */
+  /** Never rejects. What is another process's turn stays pending, and is looked at again. */
   private async send(delivery: Delivery): Promise<void> {
     this.sending += 1;
     try {
-      const sent = await this.attempt(delivery);
-      const ended = { ...delivery, status: sent ? ('sent' as const) : ('failed' as const) };
-      this.deliveries.set(delivery.id, ended);
-      const next = this.channels.after(delivery.channel);
-      if (!sent && next !== undefined) {
-        const other = newDelivery(delivery.notice, { channel: next, target: this.channels.targetOf(next) });
-        this.deliveries.set(other.id, { ...other, status: 'pending' });
-        void this.send(other);
-      }
+      const turn = await this.turns.take(keyOf(delivery));
+      if (turn.whose === 'mine') await this.tell(delivery);
+      if (turn.whose !== 'told') return;
+      const { channel } = turn;
+      this.deliveries.set(delivery.id, {
+        ...delivery,
+        channel,
+        target: this.channels.targetOf(channel),
+        status: 'sent',
+      });
       await this.keep();
     } finally {
       this.sending -= 1;
     }
+  }
+
+  private async tell(delivery: Delivery): Promise<void> {
+    const sent = await this.attempt(delivery);
+    this.deliveries.set(delivery.id, { ...delivery, status: sent ? 'sent' : 'failed' });
+    const next = this.channels.after(delivery.channel);
+    if (sent) await this.turns.told(keyOf(delivery), delivery.channel);
+    else if (next === undefined) await this.turns.end(keyOf(delivery));
+    else {
+      const other = newDelivery(delivery.notice, { channel: next, target: this.channels.targetOf(next) });
+      this.deliveries.set(other.id, { ...other, status: 'pending' });
+      void this.send(other);
+    }
+    await this.keep();
   }
 
   private async attempt({ id, channel, notice, target }: Delivery): Promise<boolean> {
@@ -126,4 +153,8 @@ export class OutageAlerts {
       await this.reporter.report(error, { operation: 'alerts.spool' });
     }
   }
+}
+
+function keyOf({ notice }: Delivery): string {
+  return `${notice.dedup_key}/${notice.action}`;
 }
