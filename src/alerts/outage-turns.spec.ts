@@ -32,7 +32,7 @@ const FAILED: ComponentDetail = { status: 'failed', reason: 'DATABASE_UNAVAILABL
 
   afterEach(async () => {
     await connections[0]?.command((redis) => redis.flushall());
-    await Promise.all(connections.map((redis) => redis.close()));
+    for (const redis of connections) redis.close();
     await rm(dataDir, { recursive: true, force: true });
   });
 

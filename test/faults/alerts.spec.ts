@@ -1,13 +1,12 @@
 import type { AlertNotice } from '../../src/alerts';
 import type { FailureStory } from '../../src/admin';
-import { FaultyProxy } from '../ledger/faulty-proxy';
+import { FaultyProxy } from '../support/faulty-proxy';
 import { ClarionProcess } from '../support/clarion-process';
 import { Cluster } from '../support/cluster';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { createTestDatabase, rowsOf, type TestDatabase } from '../support/database';
 import { redisIsHere } from '../support/redis-server';
 import { TcpProxy } from '../support/tcp-proxy';
 import { verified, WebhookReceiver } from '../support/webhook-receiver';
-import { ask } from './load';
 
 jest.setTimeout(120_000);
 
@@ -99,10 +98,11 @@ describe('a process', () => {
     const proxied = new URL(database.url);
     proxied.port = String(proxy.port);
     clarion = await ClarionProcess.start({ env: { ...settings(), DATABASE_URL: proxied.href } });
-    const stored = () => ask<{ id: string; status: string }>(database.url, 'SELECT id, status FROM alert_deliveries');
+    const stored = () =>
+      rowsOf<{ id: string; status: string }>(database.url, 'SELECT id, status FROM alert_deliveries');
     // An answer that is on its way for so long: the process does not know yet of what it has stored.
     proxy.slow(() => true, LATENCY_MS);
-    await ask(database.url, CRITICAL);
+    await rowsOf(database.url, CRITICAL);
     await clarion.until(async () => (await stored()).length > 0, TOLD_MS);
     clarion.signal('SIGKILL');
     await clarion.exit();
@@ -116,7 +116,7 @@ describe('a process', () => {
   it('that is killed while its message is on the way sends it again after its restart, under the same id', async () => {
     clarion = await ClarionProcess.start({ env: { ...settings(), DATABASE_URL: database.url } });
     receiver.next.push('never');
-    await ask(database.url, CRITICAL);
+    await rowsOf(database.url, CRITICAL);
     await clarion.until(() => receiver.received.length > 0, TOLD_MS);
     await restart();
     await clarion.until(() => receiver.received.length > 1, TOLD_MS);
