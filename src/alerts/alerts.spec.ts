@@ -100,18 +100,18 @@ describe('an alert', () => {
   });
 
   it('is told of what is expected to fail, until it has failed', async () => {
-    const { look } = createNode();
+    const { look } = bench.createNode();
     const message = 'Free space in DATA_DIR falls by 900 MB an hour, from 700 MB: 32 MB expected in 44 min';
     const warning = { figure: 'disk_free_mb', value: 700, limit: 32, message, suggestion: 'make room on that disk' };
     const warnings = [{ ...warning, expected_at: '2026-11-21T12:44:00.000Z' }];
-    health = { environment: { status: 'healthy', warnings } };
+    bench.health = { environment: { status: 'healthy', warnings } };
     await look();
-    expect(told()).toMatchObject([
+    expect(bench.told()).toMatchObject([
       { rule: 'failure-expected', group: 'environment disk_free_mb', severity: 'warning' },
     ]);
-    health = { environment: { ...failed('DATA_DIR_UNUSABLE'), warnings } };
+    bench.health = { environment: { ...failed('DATA_DIR_UNUSABLE'), warnings } };
     await look();
-    expect(words()[1]).toBe('trigger environment');
+    expect(bench.words()[1]).toBe('trigger environment');
   });
 });
 
