@@ -19,8 +19,6 @@ import { closeForGood, closeTransport, type Admission, type ClientSocket } from 
 import { emitShared } from './shared-packets';
 
 const RETRY_READ_MS = 500;
-/** Of what events carry, in one page of the log; far less than what may wait for a client. */
-const PAGE_BYTES = 131_072;
 /** Longer than what a worker has written stays in its memory: a snapshot read after it covers what was missed before. */
 const SNAPSHOT_AFTER_MS = 300;
 
@@ -174,7 +172,7 @@ export class Connection {
   private ports(): DeliveryPorts {
     const { socket } = this;
     return {
-      read: (seq, limit) => this.stores.mailbox.readAfter(this.userId, seq, limit, PAGE_BYTES),
+      read: (seq, limit) => this.stores.log.next(this.userId, seq, limit),
       emitEvent: (event) => this.emitEvent(event),
       emitPosition: (position) => void socket.emit('queue_position', position),
       emitDelta: (delta) => emitShared(socket.conn, 'agent_delta', delta),

@@ -88,7 +88,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async compareAll(): Promise<void> {
     const byUser = Map.groupBy(this.all, ({ userId }) => userId);
-    const heads = await this.stores.mailbox.heads([...byUser.keys()]);
+    const heads = await this.stores.log.heads([...byUser.keys()]);
     const states = new Map(heads.map((head) => [head.user_id, head]));
     for (const [userId, connections] of byUser) {
       for (const connection of connections) connection.compare(states.get(userId) ?? null);

@@ -161,7 +161,8 @@ export class Delivery {
         this.emit(mark(event));
         if (this.closed) return;
       }
-      await this.ports.drained();
+      // What follows the last page waits for the client no more than live events do.
+      if (this.sent < end()) await this.ports.drained();
     }
   }
 

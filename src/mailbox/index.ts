@@ -1,3 +1,4 @@
+export { LogReader } from './log-reader.service';
 export { withoutContent } from './erased-events';
 export { CANARY_USER, MailboxCanary } from './mailbox-canary.service';
 export { MailboxModule } from './mailbox.module';

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { FailureReporter } from '../errors';
 import { RedisConnections } from '../redis';
+import { LogReader } from './log-reader.service';
 import { EpochsStore } from './epochs.store';
 import { InProcessBus } from './in-process-bus';
 import { MailboxCanary } from './mailbox-canary.service';
@@ -19,6 +20,7 @@ import { UserBus } from './user-bus';
   providers: [
     MailboxStore,
     MailboxCanary,
+    LogReader,
     PositionsStore,
     MailboxNotifications,
     RetentionStore,
@@ -34,6 +36,6 @@ import { UserBus } from './user-bus';
       inject: [RedisConnections, FailureReporter],
     },
   ],
-  exports: [MailboxCanary, MailboxStore, PositionsStore, MailboxNotifications, UserBus],
+  exports: [LogReader, MailboxCanary, MailboxStore, PositionsStore, MailboxNotifications, UserBus],
 })
 export class MailboxModule {}

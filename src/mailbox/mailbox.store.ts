@@ -39,6 +39,17 @@ interface EventRow {
   created_at: Date;
 }
 
+/**
+ * The next events after the position `after`, oldest first: at most `limit`, and of what they carry no more than `max_bytes`, but for the last
+ * one. The first is always among them.
+ */
+export interface PageRequest {
+  readonly user_id: string;
+  readonly after: number;
+  readonly limit: number;
+  readonly max_bytes: number | null;
+}
+
 /** What one user is told in a transaction. */
 export interface UserEvents {
   readonly user_id: string;
@@ -73,15 +84,18 @@ SELECT max(seq) AS last FROM page`;
 const ERASE_PAGE = 2_000;
 
 /** What is stored compressed is measured as it will be read. */
-const PAGE = `
-SELECT m.epoch, e.* FROM (
+const PAGES = `
+SELECT r.at, m.epoch, e.*
+FROM unnest($1::text[], $2::bigint[], $3::int[], $4::bigint[]) WITH ORDINALITY AS r (user_id, after, most, max_bytes, at)
+JOIN mailboxes m ON m.user_id = r.user_id
+CROSS JOIN LATERAL (
   SELECT seq, type, thread_id, run_id, attempt, path, critical, data, created_at, sum(bytes) OVER (ORDER BY seq) - bytes AS before
   FROM (
     SELECT *, CASE WHEN pg_column_compression(data) IS NULL THEN pg_column_size(data) ELSE octet_length(data::text) END AS bytes
-    FROM mailbox_events WHERE user_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+    FROM mailbox_events WHERE user_id = r.user_id AND seq > r.after ORDER BY seq LIMIT r.most
   ) AS page
-) AS e JOIN mailboxes m ON m.user_id = $1
-WHERE e.before < $4::bigint OR $4::bigint IS NULL ORDER BY e.seq`;
+) AS e
+WHERE e.before < r.max_bytes OR r.max_bytes IS NULL ORDER BY r.at, e.seq`;
 
 /** The durable event log of every user. */
 @Injectable()
@@ -195,13 +209,28 @@ export class MailboxStore {
     return this.database.query('SELECT user_id, epoch, head FROM mailboxes WHERE user_id = ANY($1::text[])', [userIds]);
   }
 
-  /**
-   * The next events after `seq`, oldest first: at most `limit`, and of what they carry no more than `maxBytes`, but for the last one.
-   * The first is always among them.
-   */
-  async readAfter(userId: string, seq: number, limit: number, maxBytes: number | null = null): Promise<DurableEvent[]> {
-    const rows = await this.database.query<EventRow & { epoch: string }>(PAGE, [userId, seq, limit, maxBytes]);
-    return rows.map((row) => eventOf(userId, row.epoch, row));
+  /** A page for each request, in their order. */
+  async readPages(requests: readonly PageRequest[]): Promise<DurableEvent[][]> {
+    const rows = await this.database.query<EventRow & { at: number; epoch: string }>(PAGES, [
+      requests.map(({ user_id }) => user_id),
+      requests.map(({ after }) => after),
+      requests.map(({ limit }) => limit),
+      requests.map(({ max_bytes }) => max_bytes),
+    ]);
+    const pages = requests.map((): DurableEvent[] => []);
+    for (const row of rows) pages[row.at - 1]?.push(eventOf(requests[row.at - 1]?.user_id ?? '', row.epoch, row));
+    return pages;
+  }
+
+  /** `readPages` for one user. */
+  async readAfter(
+    user_id: string,
+    after: number,
+    limit: number,
+    max_bytes: number | null = null,
+  ): Promise<DurableEvent[]> {
+    const [page = []] = await this.readPages([{ user_id, after, limit, max_bytes }]);
+    return page;
   }
 }
 

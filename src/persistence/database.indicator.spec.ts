@@ -113,7 +113,8 @@ describe('the health of the database', () => {
     });
   });
 
-  it('suffers when more statements wait than there are connections', async () => {
+  /** Checks while all connections are held, behind statements of `queuedMs`, with more statements behind it than there are connections. */
+  async function checkInCrowd(queuedMs: number) {
     const { database, indicator } = connect(test.url);
     const full = Promise.withResolvers<void>();
     const holding = Promise.withResolvers<void>();
@@ -126,11 +127,21 @@ describe('the health of the database', () => {
       }),
     );
     await full.promise;
-    // The check gets a connection first; those behind it wait again.
+    const sleep = (ms: number) => database.query('SELECT pg_sleep($1)', [ms / 1000]);
+    const before = queuedMs === 0 ? [] : Array.from({ length: POOL_SIZE }, () => sleep(queuedMs));
     const checking = indicator.check();
-    const waiting = Array.from({ length: 2 * POOL_SIZE }, () => database.query('SELECT pg_sleep(0.2)'));
+    const behind = Array.from({ length: 3 * POOL_SIZE }, () => sleep(200));
     holding.resolve();
-    expect(await checking).toMatchObject({ status: 'degraded', cause: { reason: 'DATABASE_CAPACITY' } });
-    await Promise.all([...holders, ...waiting]);
+    const found = await checking;
+    await Promise.all([...holders, ...before, ...behind]);
+    return found;
+  }
+
+  it('suffers when more statements wait than there are connections, and wait long', async () => {
+    expect(await checkInCrowd(400)).toMatchObject({ status: 'degraded', cause: { reason: 'DATABASE_CAPACITY' } });
+  });
+
+  it('does not suffer from a burst of statements', async () => {
+    expect(await checkInCrowd(0)).toMatchObject({ status: 'healthy' });
   });
 });

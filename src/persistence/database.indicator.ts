@@ -5,6 +5,8 @@ import { type HealthFinding, HealthIndicator } from '../telemetry';
 import { Database } from './database';
 import { PersistenceLifecycle } from './persistence-lifecycle.service';
 
+/** A statement that waits so long for a connection stands for an overrun pool; a burst of statements alone does not. */
+const PRESSED_MS = 300;
 const READ_ONLY = `SELECT current_setting('transaction_read_only') AS read_only`;
 
 /** PostgreSQL answers a statement through the pool, takes writes, its schema is in place, and the pool is not overrun. */
@@ -44,7 +46,7 @@ export class DatabaseIndicator extends HealthIndicator {
       const suggestion = 'wait for the migrations, or run them: npm run migrate';
       return { status: 'failed', details, problem: 'The schema is not in place yet', suggestion, cause };
     }
-    if (waiting < limit) return { status: 'healthy', details };
+    if (waiting < limit || roundTripMs < PRESSED_MS) return { status: 'healthy', details };
     const problem = `${waiting} statements wait for one of ${limit} connections`;
     const cause = ComponentError.database('DATABASE_CAPACITY', { details: pool });
     return { status: 'degraded', details, problem, suggestion: 'raise DATABASE_POOL_SIZE', cause };
