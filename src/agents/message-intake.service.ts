@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { classify } from '../errors';
-import { Database, GroupCommit, isOutage } from '../persistence';
+import { classify, ComponentError } from '../errors';
+import { Database, GroupCommit, isOutage, outcomeUnknown } from '../persistence';
 import { currentTraceparent } from '../telemetry';
 import type { Accepted, ChatMessage, Sent } from './accepting';
 import { MessageBatch } from './message-batch.service';
@@ -31,12 +31,16 @@ export class MessageIntake {
 
   /**
    * Idempotent by `client_message_id`: the same answer every time, with `duplicate: true`.
-   * @throws ComponentError MESSAGE_ID_REUSED, THREAD_NOT_FOUND, RUN_CONFLICT, QUEUED_RUNS_LIMIT, AGENT_UNKNOWN, or of the database
+   * @throws ComponentError MESSAGE_ID_REUSED, THREAD_NOT_FOUND, RUN_CONFLICT, QUEUED_RUNS_LIMIT, AGENT_UNKNOWN, or of the database:
+   * DATABASE_TIMEOUT where the message may have been accepted, others where it was not
    */
-  accept(userId: string, message: ChatMessage): Promise<Accepted> {
+  async accept(userId: string, message: ChatMessage): Promise<Accepted> {
     const sent = { user_id: userId, message, traceparent: currentTraceparent() };
     // What it interrupts is locked and ended run by run: neighbours need not wait for that.
-    return message.overlap === 'interrupt' ? this.acceptAlone(sent) : this.group.submit(sent);
+    const accepting = message.overlap === 'interrupt' ? this.acceptAlone(sent) : this.group.submit(sent);
+    const [end] = await Promise.allSettled([accepting]);
+    if (end.status === 'fulfilled') return end.value;
+    throw outcomeUnknown(end.reason) ? ComponentError.database('DATABASE_TIMEOUT', { cause: end.reason }) : end.reason;
   }
 
   /** Once more after a conflict: whoever won has committed by then, and the second look finds the message. */

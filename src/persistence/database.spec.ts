@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import { Database } from './database';
+import { outcomeUnknown } from './outage';
+import type { Sql } from './sql';
 
 const OPTIONS = { poolSize: 4, connectTimeoutMs: 500, statementTimeoutMs: 500 };
 
@@ -109,6 +111,20 @@ describe('Database', () => {
     const errors = waits.map((wait) => wait.status === 'rejected' && (wait.reason as Error));
     expect(new Set(errors).size).toBe(waits.length); // nobody gets somebody else's failure
     await patient.close();
+  });
+
+  it.each([
+    ['a commit that is not answered', true, async () => undefined],
+    ['a statement that is not answered', false, (tx: Sql) => tx.query('SELECT 1')],
+  ])('tells whether %s leaves open what became of the transaction', async (_what, open, last) => {
+    const work = database.transaction(async (tx) => {
+      await tx.query(insert);
+      proxy.hang();
+      await last(tx);
+    });
+    const [end] = await Promise.allSettled([work]);
+    expect(end).toMatchObject({ status: 'rejected', reason: { reason: 'DATABASE_UNAVAILABLE' } });
+    expect(outcomeUnknown(end.status === 'rejected' && end.reason)).toBe(open);
   });
 
   it('tells a full pool from a database that is away', async () => {

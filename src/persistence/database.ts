@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
 import { ComponentError, type Reason } from '../errors';
 import { endClient } from './end-client';
+import { commitUnanswered } from './outage';
 import { ProcessLock } from './process-lock';
 import type { Sql, Transaction } from './sql';
 
@@ -107,21 +108,29 @@ export class Database implements Sql {
     return this.withClient((client) => this.run<Row>(client, text, values));
   }
 
-  /** Commits what `work` did, or nothing of it. A statement that failed fails the whole, also where `work` went on without it. */
+  /**
+   * Commits what `work` did, or nothing of it. A statement that failed fails the whole, also where `work` went on without it. Of what fails with an
+   * `outcomeUnknown` nobody knows whether it was committed.
+   */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const committed: Listener[] = [];
-    const result = await this.withClient(async (client) => {
+    let committing = false;
+    const ending = this.withClient(async (client) => {
       const tx: Transaction = {
         query: (text, values = []) => this.run(client, text, values),
         afterCommit: (listener) => committed.push(listener),
       };
       await this.run(client, 'BEGIN');
       const value = await work(tx);
+      committing = true;
       await commit(client);
       return value;
     });
+    const [end] = await Promise.allSettled([ending]);
+    if (end.status === 'rejected')
+      throw committing && isConnectionFailure(end.reason) ? commitUnanswered(end.reason) : end.reason;
     for (const listener of committed) listener();
-    return result;
+    return end.value;
   }
 
   /** Several reads of one and the same state of the database. */

@@ -5,7 +5,7 @@ export { EmbeddedPostgres } from './embedded';
 export { migrate, schemaDifference } from './migrate';
 export { GroupCommit, type Outcome } from './group-commit';
 export { NotificationSink, type OwedNotification } from './notification-sink';
-export { isOutage } from './outage';
+export { isOutage, outcomeUnknown } from './outage';
 export { PersistenceLifecycle } from './persistence-lifecycle.service';
 export { PersistenceModule } from './persistence.module';
 export type { Sql, Transaction } from './sql';

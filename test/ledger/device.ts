@@ -9,6 +9,7 @@ export const ANSWER_LIMIT_MS = 20_000;
 const CONNECT_LIMIT_MS = 4_000;
 const LONGEST_RETRY_MS = 2_000;
 const ACK_PACKET = 3;
+const UNKNOWN_OUTCOMES: ReadonlySet<string> = new Set(['ACK_TIMEOUT', 'DATABASE_TIMEOUT']);
 
 export type Outcome<N extends ClientEventName> =
   | { kind: 'ok'; answer: Exclude<Ack<N>, AckFailure> }
@@ -190,8 +191,10 @@ export class Device {
     if (ok) return { kind: 'ok', answer: answer as Exclude<Ack<N>, AckFailure> };
     const { error } = answer;
     this.witness.told(error, `${this.name}, ${name}`);
-    // The protocol's own words: the outcome is unknown, repeat with the same ids.
-    return error.reason === 'ACK_TIMEOUT' ? { kind: 'unknown', why: error.support_code } : { kind: 'refused', error };
+    // Their own words: the outcome is unknown, repeat with the same ids.
+    return UNKNOWN_OUTCOMES.has(error.reason)
+      ? { kind: 'unknown', why: error.support_code }
+      : { kind: 'refused', error };
   }
 
   private checkOnce({ type, id = -1 }: { type: number; id?: number }): void {
