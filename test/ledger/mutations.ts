@@ -59,7 +59,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'reuse a fencing token',
-    file: 'agents/run-leases.service.js',
+    file: 'agents/lease-batch.service.js',
     find: 'fence = fence + 1',
     replace: 'fence = 1',
     faults: ['replace-process'],
