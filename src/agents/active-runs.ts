@@ -17,7 +17,7 @@ export interface ActiveRun {
   attempt: number;
   /** The answer so far: what this attempt was begun with, and what its agent has written since. */
   text: string;
-  /** Of the models that were asked in this attempt; null where none was. */
+  /** Of the models that were asked in this attempt and those before it; null where none was. */
   usage: Usage | null;
   /** By the monotonic clock, as it is about to be leased. */
   readonly begunAt: number;
@@ -90,6 +90,11 @@ export class ActiveRuns {
   /** How long the first output of this attempt took under this lease, or null when it is not ours, or there was none. */
   firstOutputMs(run: Pick<ActiveRun, 'id' | 'fence' | 'attempt'>): number | null {
     return this.own(run)?.firstOutputMs ?? null;
+  }
+
+  /** What has been used under this lease and before it, or null when it is not ours, or nothing was. */
+  usage(run: Pick<ActiveRun, 'id' | 'fence' | 'attempt'>): Usage | null {
+    return this.own(run)?.usage ?? null;
   }
 
   /** Those whose lease is taken. */

@@ -1,8 +1,6 @@
-import type { Usage } from '@clarion/protocol';
 import { classify, ComponentError } from '../errors';
 import { RunStop } from './active-runs';
 import type { AgentCall, AgentContext, AgentOutput, AgentResult, CallOptions } from './agent';
-import { addUsage } from './providers/usage';
 import { safeText } from './safe-text';
 import { type StepJournal, storable } from './step-journal';
 import type { SubAgent, SubAgents } from './sub-agents';
@@ -38,12 +36,6 @@ interface Call {
   readonly options: CallOptions;
   /** Aborted with the caller, and when the caller stops the call. */
   readonly signal: AbortSignal;
-}
-
-/** A call as it is remembered. */
-interface Done {
-  readonly result: AgentResult;
-  readonly usage: Usage | null;
 }
 
 /** The calls that one agent makes: each is a step, within which the called agent has steps of its own. */
@@ -88,26 +80,23 @@ export class AgentCalls {
     const { key, signal } = call;
     signal.throwIfAborted();
     const memo = journal.recall(key, true);
-    const done = memo === null ? yield* this.settleOnce(call) : (memo.value as Done);
-    if (memo !== null && done.usage !== null) yield { type: 'usage', usage: done.usage };
+    const result = memo === null ? yield* this.settleOnce(call) : (memo.value as AgentResult);
     journal.pass(key);
-    return done.result;
+    return result;
   }
 
-  private async *settleOnce(call: Call): AsyncGenerator<AgentOutput, Done, void> {
+  private async *settleOnce(call: Call): AgentCall {
     const { key } = call;
-    let usage: Usage | null = null;
-    const result = yield* this.settle(call, (more) => (usage = addUsage(usage, more)));
-    const done = { result, usage };
-    await this.caller.journal.write({ key, state: 'completed', result: storable(key, done).result });
-    return done;
+    const result = yield* this.settle(call);
+    await this.caller.journal.write({ key, state: 'completed', result: storable(key, result).result });
+    return result;
   }
 
-  private async *settle(call: Call, count: (usage: Usage) => void): AgentCall {
+  private async *settle(call: Call): AgentCall {
     const { subAgents, agent, fallback, key, path, signal, options } = call;
     const { onFailure = 'fail' } = options;
     try {
-      return { agent: agent.name, text: yield* this.speak(call, count), failure: null };
+      return { agent: agent.name, text: yield* this.speak(call), failure: null };
     } catch (error) {
       signal.throwIfAborted();
       if (onFailure === 'fail' || error instanceof RunStop) throw error;
@@ -118,12 +107,12 @@ export class AgentCalls {
       const failure = { reason, support_code: told.support_code };
       if (fallback === null) return { agent: agent.name, text: textOf(onFailure), failure };
       const next = { ...call, agent: fallback, key: `${key}/fallback`, path: this.pathOf(fallback.name) };
-      return { agent: fallback.name, text: yield* this.speak(next, count), failure };
+      return { agent: fallback.name, text: yield* this.speak(next), failure };
     }
   }
 
   /** Drives the agent to its end. Its text is gathered; what else it yields is shown under its path. */
-  private async *speak(call: Call, count: (usage: Usage) => void): AsyncGenerator<AgentOutput, string, void> {
+  private async *speak(call: Call): AsyncGenerator<AgentOutput, string, void> {
     const { agent, path, key, message, options } = call;
     const limit = new AbortController();
     const signal = AbortSignal.any([call.signal, limit.signal]);
@@ -141,7 +130,6 @@ export class AgentCalls {
         finished = next.done === true;
         if (next.done) return safeText(text);
         if (typeof next.value === 'string') text = joined(agent, text, next.value);
-        else if (next.value.type === 'usage') count(next.value.usage);
         yield shown(next.value, path);
       }
     } finally {

@@ -27,7 +27,7 @@ export class AttemptFailures {
       await this.goOnOrEnd(run, active, writer, error);
     } catch (stop) {
       if (!(stop instanceof RunStop)) throw stop;
-      await this.stop(run, stop);
+      await this.stop(run, active, stop);
     }
   }
 
@@ -45,8 +45,8 @@ export class AttemptFailures {
     return this.reporter.report(final ? withChain(error, run, verdict.why) : error, context);
   }
 
-  private async stop(run: Run, { kind }: RunStop): Promise<void> {
-    if (kind === 'shutdown') return this.leases.handOver(run);
+  private async stop(run: Run, { usage }: ActiveRun, { kind }: RunStop): Promise<void> {
+    if (kind === 'shutdown') return this.leases.handOver(run, usage);
     if (kind === 'lease_lost') {
       const about = { run_id: run.id, attempt: run.attempt, fence: run.fence };
       this.logger.warn(about, 'Lost the lease of a run: it ended or goes on elsewhere, nothing more is written here');

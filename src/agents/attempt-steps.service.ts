@@ -6,6 +6,7 @@ import { type ActiveRun, RunStop } from './active-runs';
 import type { RegisteredAgent } from './agent-registry';
 import { AttemptText } from './attempt-text';
 import { Checkpoints } from './checkpoints.service';
+import { EARLIER } from './lease-history';
 import { type AskedQuestion, isQuestion } from './questions';
 import { isFirstLease, type Run } from './run';
 import { RunDatabase } from './run-database.service';
@@ -17,6 +18,8 @@ import { untilDatabaseTakes } from './until';
 /** What one attempt knows of the steps before it, and writes of its own. */
 export interface AttemptRecord {
   readonly journal: StepJournal;
+  /** How long the attempt has run before it was interrupted by questions, in milliseconds. */
+  readonly earlierMs: number;
   /** Text and thoughts come again that the answer has kept: they are dropped until the last completed step was asked for. */
   readonly repeating: boolean;
   /** Makes events durable, and what they tell of steps with them. */
@@ -45,13 +48,16 @@ export class AttemptSteps {
     const first = isFirstLease(run);
     const stored = first ? [] : await untilDatabaseTakes(signal, () => this.steps.load(run));
     active.text = first ? '' : await untilDatabaseTakes(signal, () => this.texts.of(this.database, run));
+    const earlierMs = first ? 0 : await untilDatabaseTakes(signal, () => this.earlierMs(run));
     active.attempt = run.attempt;
+    active.usage = run.usage;
     const kept = active.text.length;
     const write: AttemptRecord['write'] = async (events, mark) => {
       const text_length = active.text.length;
       // What a later attempt continues from has to be there as soon as the step is.
       if (agent.continues && mark !== undefined) await this.checkpoints.settle(run.id, signal);
-      await writer.append(events, signal, mark && { mark, text_length });
+      const step = mark && { mark, text_length };
+      await writer.append(events, signal, { step, usage: active.usage });
     };
     const interruptedAt = stored.filter((step) => isQuestion(step.key) && step.attempt === run.attempt).map(keyOf);
     const journal = new StepJournal(stored, (mark) => write([], mark), interruptedAt);
@@ -59,6 +65,7 @@ export class AttemptSteps {
     let asking: Promise<never> | null = null;
     return {
       journal,
+      earlierMs,
       write,
       ask: (question) => (asking ??= this.ask(run, active, writer, question)),
       get asking() {
@@ -71,6 +78,11 @@ export class AttemptSteps {
         if (continued && journal.behind) throw diverged(agent);
       },
     };
+  }
+
+  private async earlierMs({ id }: Run): Promise<number> {
+    const [earlier] = await this.database.query<{ ms: number }>(EARLIER, [id]);
+    return earlier?.ms ?? 0;
   }
 
   private async ask(run: Run, active: ActiveRun, writer: RunWriter, question: AskedQuestion): Promise<never> {

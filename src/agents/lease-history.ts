@@ -42,3 +42,9 @@ export function leaseEnds(transition: Transition, firstOutputMs: string): string
     ELSE jsonb_set(runs.leases, '{-1}', (runs.leases->-1) || jsonb_strip_nulls(jsonb_build_object(
       'left_at', now(), 'left_by', '${transition}', 'first_output_ms', ${firstOutputMs}::int))) END`;
 }
+
+/** How long earlier leases of its attempt have lasted that were given back, in milliseconds. */
+export const EARLIER = `
+SELECT coalesce(sum(extract(epoch FROM (l->>'left_at')::timestamptz - (l->>'leased_at')::timestamptz) * 1000), 0)::int AS ms
+FROM runs r CROSS JOIN jsonb_array_elements(r.leases) AS l
+WHERE r.id = $1 AND (l->>'attempt')::int = r.attempt AND (l->>'fence')::int < r.fence AND l ? 'left_at'`;

@@ -8,7 +8,7 @@ import { AttemptText } from './attempt-text';
 import { Dispatcher } from './dispatcher.service';
 import { leaseEnds } from './lease-history';
 import type { Verdict } from './retry-policy.service';
-import { type AttemptFailure, RUN_COLUMNS, type Run } from './run';
+import { type AttemptFailure, RUN_COLUMNS, type Run, usageJson } from './run';
 import { moves } from './run-states';
 
 /** A verdict under which a run goes on, and the failure that led to it. */
@@ -18,7 +18,7 @@ export interface NextAttempt {
 }
 
 const begin = (kind: NextAttempt['verdict']['kind']): string => `
-UPDATE runs SET ${moves(kind)}, ${leaseEnds(kind, '$6')}, agent = $2, max_attempts = $3, failures = failures || $4::jsonb, worker_id = NULL, dispatched_at = NULL,
+UPDATE runs SET ${moves(kind)}, ${leaseEnds(kind, '$6')}, agent = $2, max_attempts = $3, failures = failures || $4::jsonb, usage = coalesce($7::jsonb, usage), worker_id = NULL, dispatched_at = NULL,
   next_attempt_at = now() + $5 * interval '1 millisecond', waiting_since = now() + $5 * interval '1 millisecond'
 WHERE id = $1 RETURNING ${RUN_COLUMNS}`;
 
@@ -39,7 +39,9 @@ export class NextAttempts {
     const budget = agent.maxAttempts ?? this.config.agents.maxAttempts;
     const maxAttempts = kind === 'retry' ? failed.max_attempts : failed.attempt + budget;
     const failures = JSON.stringify([failureOf(failed, failure)]);
-    const values = [failed.id, agent.name, maxAttempts, failures, delayMs, this.active.firstOutputMs(failed)];
+    const { active } = this;
+    const known = [active.firstOutputMs(failed), usageJson(active.usage(failed))];
+    const values = [failed.id, agent.name, maxAttempts, failures, delayMs, ...known];
     const [run] = await tx.query<Run>(begin(kind), values);
     if (run === undefined) throw new Error(`run ${failed.id} has gone under its own lock`);
     const keepIndex = await this.texts.carryOver(tx, run);

@@ -1,9 +1,11 @@
+import type { DurableEvent } from '@clarion/protocol';
 import { RunEnding, Workers } from '.';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
 import { ActiveRuns } from './active-runs';
 import { Dispatcher } from './dispatcher.service';
 import { Reconciler } from './reconciler.service';
+import { RunFailures } from './run-failures.service';
 import { RunStore } from './run.store';
 
 const SILENT = { fail: { kind: 'hang', at_token: 0 } };
@@ -54,6 +56,19 @@ describe('the reconciler', () => {
     await engine.database.query(`UPDATE runs SET status = 'running', attempt = max_attempts, worker_id = NULL`);
     expect(await engine.ended('ann', good.run_id)).toMatchObject({ type: 'agent_failed' });
     jest.restoreAllMocks();
+  });
+
+  it('puts a run that ended with its last worker on record once, however many processes find it', async () => {
+    const all = [await start(), await start(), await start()];
+    for (const { queue } of all) queue.delivering = false;
+    const [first] = all as [Engine];
+    const { run_id } = await first.drill('ann', 'm1', { tokens: 1 });
+    await first.database.query(`UPDATE runs SET status = 'running', attempt = max_attempts, worker_id = NULL`);
+    await Promise.all(all.map((engine) => engine.app.get(RunFailures).failExhausted(10)));
+    const end = (await first.ended('ann', run_id)) as DurableEvent<'agent_failed'>;
+    const records = await first.database.query('SELECT support_code, reason FROM error_records');
+    const { support_code } = end.data.error;
+    expect(records).toEqual([{ support_code, reason: 'RUN_ATTEMPTS_EXHAUSTED' }]);
   });
 
   it('stops an agent that writes nothing when its run was ended by another process', async () => {
@@ -164,7 +179,7 @@ describe('the reconciler', () => {
     await engine.database.query(
       `INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, status, finished_at)
        SELECT gen_random_uuid(), 'u' || n % 100, gen_random_uuid(), gen_random_uuid(), 'drill', 3, 'completed', now()
-       FROM generate_series(1, 20000) n`,
+       FROM generate_series(1, 8000) n`,
     );
     await engine.database.query('ANALYZE runs');
     const statements: [string, readonly unknown[]][] = [];

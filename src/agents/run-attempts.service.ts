@@ -49,8 +49,8 @@ export class RunAttempts {
   private async complete(run: Run, active: ActiveRun, writer: RunWriter): Promise<void> {
     const agent = this.registry.get(run.agent);
     const limits = this.registry.limitsOf(agent);
-    const clocks = new RunClocks(agent.name, limits, active.controller);
     const record = await this.steps.open(run, agent, active, writer);
+    const clocks = new RunClocks(agent.name, limits, active.controller, record.earlierMs);
     await this.drive({ run, agent, active, record, clocks, limits }).finally(() => clocks.stop());
     await writer.end({ status: 'completed', content: active.text, usage: active.usage }, active.shutdown);
   }

@@ -2,6 +2,7 @@ import type { DurableEvent } from '@clarion/protocol';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
 import { ComponentError } from '../errors';
+import { RunQuestions } from '.';
 import { Agent, type AgentContext, type AgentRunner, type AgentStream } from './agent';
 
 const forever = () => new Promise<never>(() => undefined);
@@ -32,6 +33,13 @@ class SlowAgent implements AgentRunner {
         break;
       case 'long tool':
         yield* ctx.tool('busy', {}, () => pause(250));
+        break;
+      case 'asks':
+        for (let step = 0; step < 12; step += 1) {
+          await pause(50);
+          yield '.';
+        }
+        await ctx.ask({ prompt: 'Go on?' });
         break;
       case 'catches':
         try {
@@ -89,6 +97,24 @@ describe('the clocks of a run', () => {
 
   it('do not take a tool for a stalled agent', async () => {
     expect(await send('long tool')).toMatchObject({ type: 'agent_completed', data: { content: 'begun' } });
+  });
+
+  it('count what an attempt has run before a question, and not how long its user takes to answer', async () => {
+    const { run_id } = await engine.intake.accept('ann', { client_message_id: 'm1', content: 'asks', agent: 'slow' });
+    const asked = async () => (await engine.events('ann')).find(({ type }) => type === 'input_required');
+    while ((await asked()) === undefined) await pause(20);
+    await pause(1_000);
+    const { input_id } = (await asked())!.data as { input_id: string };
+    await engine.app.get(RunQuestions).submit('ann', { run_id, input_id, value: 'yes' });
+    expect(await engine.ended('ann', run_id)).toMatchObject({
+      attempt: 1,
+      data: { error: { reason: 'AGENT_TIMEOUT', details: { timeout_ms: 1_000 } } },
+    });
+    const again = await engine.database.query<{ ms: number }>(
+      `SELECT extract(epoch FROM (l->>'left_at')::timestamptz - (l->>'leased_at')::timestamptz) * 1000 AS ms
+       FROM runs, jsonb_array_elements(leases) WITH ORDINALITY AS e (l, place) ORDER BY place DESC LIMIT 1`,
+    );
+    expect(Number(again[0]?.ms)).toBeLessThan(900);
   });
 
   it('let an agent go on without a tool that took too long', async () => {

@@ -2,7 +2,7 @@ import { ComponentError, type ReasonOf } from '../errors';
 
 /** The time limits of one attempt, in milliseconds. */
 export interface ClockLimits {
-  /** The attempt as a whole. */
+  /** The attempt as a whole, without the time for which its user is asked. */
   readonly totalMs: number;
   /** Until its first output: text or any event. */
   readonly firstOutputMs: number;
@@ -37,8 +37,11 @@ export class RunClocks {
     private readonly agent: string,
     private readonly limits: ClockLimits,
     private readonly controller: AbortController,
+    /** How long the attempt has run already, before a question interrupted it. */
+    earlierMs = 0,
   ) {
-    this.total = setTimeout(() => this.expire('AGENT_TIMEOUT', 'total', limits.totalMs), limits.totalMs);
+    const expire = (): void => this.expire('AGENT_TIMEOUT', 'total', limits.totalMs);
+    this.total = setTimeout(expire, Math.max(0, limits.totalMs - earlierMs));
   }
 
   /** What `work` gives: the agent's next output. */

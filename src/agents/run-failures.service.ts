@@ -118,12 +118,13 @@ export class RunFailures {
     await Promise.all(told);
   }
 
+  /** Whoever has the run's lock ends it, and puts on record why: two processes that find it record it once. */
   private async fail(doomed: Doomed, error: ComponentError, stillDoomed: StillDoomed): Promise<void> {
-    const { id: run_id, user_id } = doomed;
-    const failure = await this.reporter.report(error, contextOf(doomed));
+    const { id, user_id } = doomed;
     await this.database.transaction(async (tx) => {
-      const run = await this.runs.lock(tx, run_id, user_id);
+      const run = await this.runs.lock(tx, id, user_id);
       if (run === null || hasEnded(run) || !stillDoomed(run)) return;
+      const failure = await this.reporter.report(error, contextOf(doomed));
       await this.mailbox.append(tx, user_id, await this.ending.fail(tx, run, failure.error));
     });
   }

@@ -1,3 +1,4 @@
+import type { Usage } from '@clarion/protocol';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { ComponentError, FailureReporter, type Failure } from '../errors';
@@ -6,7 +7,7 @@ import { Database, GroupCommit, isOutage, type Transaction } from '../persistenc
 import { AttemptText } from './attempt-text';
 import { LeaseBatch, type LeaseTry, type Taken } from './lease-batch.service';
 import { leaseEnds } from './lease-history';
-import { RUN_COLUMNS, type Run } from './run';
+import { RUN_COLUMNS, type Run, usageJson } from './run';
 import { RunDatabase } from './run-database.service';
 import { IDLE, may, moves } from './run-states';
 import { untilDatabaseTakes } from './until';
@@ -72,11 +73,12 @@ export class RunLeases {
   }
 
   /** Gives a run back before its process stops: the next worker takes it, and the attempt does not count against it. */
-  async handOver(run: Run): Promise<void> {
+  async handOver(run: Run, usage: Usage | null): Promise<void> {
     await this.forRuns.query(
-      `UPDATE runs SET ${moves('hand_over')}, ${leaseEnds('hand_over', 'NULL')}, worker_id = NULL, dispatched_at = NULL, waiting_since = now(), max_attempts = max_attempts + 1
+      `UPDATE runs SET ${moves('hand_over')}, ${leaseEnds('hand_over', 'NULL')}, worker_id = NULL, dispatched_at = NULL, waiting_since = now(), max_attempts = max_attempts + 1,
+         usage = coalesce($3::jsonb, usage)
        WHERE id = $1 AND fence = $2 AND ${may('hand_over')}`,
-      [run.id, run.fence],
+      [run.id, run.fence, usageJson(usage)],
     );
   }
 

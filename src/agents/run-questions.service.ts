@@ -9,7 +9,7 @@ import { allOf } from './all-of';
 import { Dispatcher } from './dispatcher.service';
 import { leaseEnds } from './lease-history';
 import { type Answer, type AskedQuestion, checkInput } from './questions';
-import type { Run } from './run';
+import { type Run, usageJson } from './run';
 import { type DueInput, RunInputs, type StoredInput } from './run-inputs.store';
 import { may, moves } from './run-states';
 import { RunSteps } from './run-steps.store';
@@ -17,7 +17,7 @@ import { RunStore } from './run.store';
 
 /** The run waits for a worker only when it is answered; should nobody ever say that its time is over, that of the queue is. */
 const ASK = `
-UPDATE runs SET ${moves('ask')}, worker_id = NULL, dispatched_at = NULL, next_attempt_at = NULL, waiting_since = $2,
+UPDATE runs SET ${moves('ask')}, worker_id = NULL, dispatched_at = NULL, next_attempt_at = NULL, waiting_since = $2, usage = coalesce($4::jsonb, usage),
   ${leaseEnds('ask', '$3')}
 WHERE id = $1 AND ${may('ask')}`;
 
@@ -26,7 +26,7 @@ UPDATE runs SET ${moves('resolve')}, dispatched_at = NULL, next_attempt_at = dat
 WHERE id = $1 AND ${may('resolve')} RETURNING id`;
 
 /** What is told of a run that asks. */
-export type AskingRun = Pick<ActiveRun, 'text' | 'firstOutputMs' | 'shutdown'>;
+export type AskingRun = Pick<ActiveRun, 'text' | 'usage' | 'firstOutputMs' | 'shutdown'>;
 
 /** Questions of agents to their user: the run waits without a worker until it is answered, or its time is over. */
 @Injectable()
@@ -43,7 +43,7 @@ export class RunQuestions {
   /** For a run that the transaction has locked under its lease; the caller appends the event that this gives. */
   async open(tx: Transaction, run: Run, question: AskedQuestion, active: AskingRun): Promise<NewEvent> {
     const data = await this.inputs.open(tx, run, question, active.text.length);
-    await tx.query(ASK, [run.id, data.expires_at, active.firstOutputMs]);
+    await tx.query(ASK, [run.id, data.expires_at, active.firstOutputMs, usageJson(active.usage)]);
     // Another run of the agent or the user may take the place.
     tx.afterCommit(() => this.dispatcher.wakeAgent(run.agent));
     tx.afterCommit(() => this.dispatcher.wake(run.user_id));

@@ -37,7 +37,18 @@ class SecondAgent implements AgentRunner {
   }
 }
 
-const AGENTS = [LimitedAgent, FrailAgent, SecondAgent];
+/** Pays for every attempt, and for a step of which it is known that it is done once. */
+@Agent({ name: 'paying', description: 'uses a model', maxAttempts: 3 })
+class PayingAgent implements AgentRunner {
+  async *run(ctx: AgentContext): AgentStream {
+    yield { type: 'usage', usage: { input_tokens: 10, output_tokens: 1, cost: 0.5 } };
+    await ctx.step('once', () => 'done');
+    if (ctx.attempt < 3 || ctx.message === 'in vain') throw ComponentError.agentSupervisor('AGENT_PROVIDER_FAILED');
+    yield 'at last';
+  }
+}
+
+const AGENTS = [PayingAgent, LimitedAgent, FrailAgent, SecondAgent];
 
 describe('an attempt that fails', () => {
   let database: TestDatabase;
@@ -63,6 +74,18 @@ describe('an attempt that fails', () => {
     while ((await engine.app.get(RunStore).view('ann', runId))?.status !== status)
       await new Promise((resolve) => setTimeout(resolve, 5));
   };
+
+  it.each([
+    ['hello', 'agent_completed'],
+    ['in vain', 'agent_failed'],
+  ])('costs what it has used, whatever comes after it: %s', async (content, type) => {
+    const engine = await start();
+    const { run_id } = await send(engine, 'paying', content);
+    const end = await engine.ended('ann', run_id);
+    const usage = { input_tokens: 30, output_tokens: 3, cost: 1.5 };
+    expect(end).toMatchObject({ type, attempt: 3, ...(type === 'agent_completed' ? { data: { usage } } : {}) });
+    expect(await engine.database.query('SELECT usage FROM runs')).toEqual([{ usage }]);
+  });
 
   beforeEach(async () => {
     database = await createTestDatabase();

@@ -98,7 +98,8 @@ describe('the states of a run', () => {
     start: ({ id }) => engine.app.get(RunLeases).take(id, live),
     claim: ({ id }) => engine.app.get(RunLeases).take(id, live),
     recover: ({ id }) => engine.app.get(RunLeases).take(id, live),
-    ask: (run) => engine.app.get(RunWriters).of(run).ask(QUESTION, { text: '', firstOutputMs: null, shutdown: live }),
+    ask: (run) =>
+      engine.app.get(RunWriters).of(run).ask(QUESTION, { text: '', usage: null, firstOutputMs: null, shutdown: live }),
     resolve: async (run) => {
       await ask(run);
       const submission = { run_id: run.id, input_id: run.id, value: 'yes' };
@@ -107,7 +108,7 @@ describe('the states of a run', () => {
     resume: ({ id }) => engine.app.get(RunLeases).take(id, live),
     retry: (run) => goOn(run, 'retry'),
     fall_back: (run) => goOn(run, 'fall_back'),
-    hand_over: (run) => engine.app.get(RunLeases).handOver(run),
+    hand_over: (run) => engine.app.get(RunLeases).handOver(run, null),
     orphan: () => engine.app.get<Reconciler, { orphanDead(): Promise<void> }>(Reconciler).orphanDead(),
     complete: (run) => engine.app.get(RunWriters).of(run).end({ status: 'completed', content: 'x', usage: null }, live),
     fail: async () => {

@@ -109,7 +109,7 @@ describe('the writer of a run', () => {
     'asks the user once though commits were %j, and tells of it',
     async (faults) => {
       const question = { key: 'ask:1', prompt: 'Well?', schema: {}, expiresInMs: 60_000, path: null };
-      await writerOver(...faults).ask(question, { text: '', firstOutputMs: null, shutdown: live });
+      await writerOver(...faults).ask(question, { text: '', usage: null, firstOutputMs: null, shutdown: live });
       const asked = (await engine.events('ann')).filter(({ type }) => type === 'input_required');
       expect(asked).toMatchObject([{ data: { prompt: 'Well?' } }]);
       expect(told.at(-1)).toMatchObject({ type: 'input_required' });

@@ -6,8 +6,7 @@ import type { Run, RunOutcome } from './run';
 import type { RunDatabase } from './run-database.service';
 import type { AskedQuestion } from './questions';
 import type { AskingRun, RunQuestions } from './run-questions.service';
-import type { StepNote } from './run-steps.store';
-import { lockPositions, mayLeave, type Position, type RunWrites } from './run-writes.service';
+import { type Beside, lockPositions, mayLeave, type Position, type RunWrites } from './run-writes.service';
 import { untilDatabaseTakes } from './until';
 
 /** The stores that a writer writes to. */
@@ -33,20 +32,20 @@ export class RunWriter {
   ) {}
 
   /**
-   * Appends events of the running attempt, with what they tell of steps, after what was appended before; gives up when `signal` is aborted.
+   * Appends events of the running attempt, with what is to be known beside them, after what was appended before; gives up when `signal` is aborted.
    * @throws RunStop when the lease is lost
    */
-  append(events: readonly NewEvent[], signal: AbortSignal, step?: StepNote): Promise<void> {
-    const mine = this.last.then(() => this.appendNow(events, signal, step));
+  append(events: readonly NewEvent[], signal: AbortSignal, beside: Beside = {}): Promise<void> {
+    const mine = this.last.then(() => this.appendNow(events, signal, beside));
     this.last = Promise.allSettled([mine]);
     return mine;
   }
 
-  private async appendNow(events: readonly NewEvent[], signal: AbortSignal, step?: StepNote): Promise<void> {
+  private async appendNow(events: readonly NewEvent[], signal: AbortSignal, beside: Beside): Promise<void> {
     signal.throwIfAborted();
     const number = this.written + 1;
     const { run } = this;
-    await this.write(signal, () => this.stores.writes.append({ run, number, events, step }));
+    await this.write(signal, () => this.stores.writes.append({ run, number, events, ...beside }));
     this.written = number;
   }
 

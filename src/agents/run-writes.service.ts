@@ -1,17 +1,24 @@
+import type { Usage } from '@clarion/protocol';
 import { Injectable } from '@nestjs/common';
 import { MailboxStore, type NewEvent } from '../mailbox';
 import { Database, GroupCommit, isOutage, type Outcome, type Transaction } from '../persistence';
 import { RunStop } from './active-runs';
-import { type Ending, hasEnded, type Run, type RunOutcome } from './run';
+import { type Ending, hasEnded, type Run, type RunOutcome, usageJson } from './run';
 import { RunEnding } from './run-ending.service';
 import { RunSteps, type StepNote } from './run-steps.store';
 
-/** Events of a running attempt, with what they tell of a step; its first write is number 1. */
-export interface RunWrite {
+/** What is written together with events. */
+export interface Beside {
+  readonly step?: StepNote;
+  /** Of the run so far; absent or null: as it was. */
+  readonly usage?: Usage | null;
+}
+
+/** Events of a running attempt; its first write is number 1. */
+interface RunWrite extends Beside {
   readonly run: Run;
   readonly number: number;
   readonly events: readonly NewEvent[];
-  readonly step?: StepNote;
 }
 
 /** Where a run is, for those who want to know whether they have left it there. */
@@ -26,9 +33,11 @@ const MAX_WAITING = Number.POSITIVE_INFINITY;
 /** Takes the numbers of writes (`$3`) of runs (`$1`) under their fencing tokens (`$2`). A run whose lease is lost is left out. */
 const CLAIM = `
 WITH held AS (
-  SELECT r.id, r.writes AS before, w.number FROM runs r JOIN unnest($1::uuid[], $2::int[], $3::int[]) AS w (id, fence, number) USING (id, fence)
+  SELECT r.id, r.writes AS before, w.number, w.used
+  FROM runs r JOIN unnest($1::uuid[], $2::int[], $3::int[], $4::jsonb[]) AS w (id, fence, number, used) USING (id, fence)
   WHERE r.status = 'running' ORDER BY r.id FOR UPDATE OF r)
-UPDATE runs SET writes = greatest(writes, held.number) FROM held WHERE runs.id = held.id RETURNING runs.id, held.before < held.number AS fresh`;
+UPDATE runs SET writes = greatest(writes, held.number), usage = coalesce(held.used, usage) FROM held WHERE runs.id = held.id
+RETURNING runs.id, held.before < held.number AS fresh`;
 
 /**
  * What attempts write, in transactions that they share: each has its own outcome, and who has lost the lease loses its events and steps alone.
@@ -72,6 +81,7 @@ export class RunWrites {
       writes.map(({ run }) => run.id),
       writes.map(({ run }) => run.fence),
       writes.map(({ number }) => number),
+      writes.map(({ usage }) => usageJson(usage)),
     ]);
     const held = new Map(claimed.map(({ id, fresh }) => [id, fresh]));
     const fresh = writes.filter(({ run }) => held.get(run.id) === true);

@@ -62,7 +62,7 @@ describe('runs that begin, write and end together', () => {
     const writers = runs.map((run) => engine.app.get(RunWriters).of(run));
     const step = { mark: { key: 'step:1', state: 'completed', result: '1' }, text_length: 0 } as const;
     const written = await Promise.allSettled(
-      runs.map((run, at) => writers[at]!.append([thought(run, 'one'), thought(run, 'two')], live, step)),
+      runs.map((run, at) => writers[at]!.append([thought(run, 'one'), thought(run, 'two')], live, { step })),
     );
     expect(transactions.mock.calls.length).toBeLessThanOrEqual(3);
     expect(written.map(({ status }) => status)).toEqual(['rejected', ...others.map(() => 'fulfilled')]);

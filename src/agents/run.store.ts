@@ -9,7 +9,7 @@ import { ENDINGS, may, moves } from './run-states';
 import { leaseEnds } from './lease-history';
 import { RunMetrics } from './run-metrics';
 import { PENDING_INPUT, RunInputs } from './run-inputs.store';
-import { type Ending, hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome } from './run';
+import { type Ending, hasEnded, RUN_COLUMNS, runView, type Run, type RunOutcome, usageJson } from './run';
 import { RunDatabase } from './run-database.service';
 
 const EARLIER_ACTIVE = `SELECT 1 FROM runs o WHERE o.thread_id = r.thread_id AND o.finished_at IS NULL AND o.ordinal < r.ordinal`;
@@ -26,7 +26,7 @@ WHERE m.thread_id = $1
 ORDER BY began.ordinal DESC, m.role = 'user' LIMIT $3`;
 
 const end = (status: RunOutcome['status']): string => `
-UPDATE runs SET ${moves(ENDINGS[status])}, ${leaseEnds(ENDINGS[status], 'e.first_output_ms')}, error = e.error, usage = e.usage, final_content = e.content,
+UPDATE runs SET ${moves(ENDINGS[status])}, ${leaseEnds(ENDINGS[status], 'e.first_output_ms')}, error = e.error, usage = coalesce(e.usage, runs.usage), final_content = e.content,
   worker_id = NULL, next_attempt_at = NULL, finished_at = now()
 FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::text[], $5::int[]) AS e (id, error, usage, content, first_output_ms)
 WHERE runs.id = e.id AND ${may(ENDINGS[status])}
@@ -129,8 +129,8 @@ export class RunStore {
     return tx.query(END[status], [
       ends.map(({ run }) => run.id),
       outcomes.map((outcome) => (outcome.status === 'failed' ? JSON.stringify(outcome.error) : null)),
-      outcomes.map((outcome) =>
-        outcome.status === 'completed' && outcome.usage ? JSON.stringify(outcome.usage) : null,
+      ends.map(({ run, outcome }) =>
+        usageJson(outcome.status === 'completed' ? outcome.usage : this.active.usage(run)),
       ),
       outcomes.map(({ content }) => content),
       ends.map(({ run }) => this.active.firstOutputMs(run)),

@@ -32,6 +32,8 @@ export interface Run {
   readonly writes: number;
   readonly error: ErrorBody | null;
   readonly failures: readonly AttemptFailure[];
+  /** Of all attempts, as of the last durable write. */
+  readonly usage: Usage | null;
   readonly final_content: string | null;
   readonly created_at: Date;
   readonly started_at: Date | null;
@@ -39,7 +41,7 @@ export interface Run {
 }
 
 export const RUN_COLUMNS = `id, ordinal, user_id, thread_id, message_id, agent, status, attempt, max_attempts, dispatch, worker_id, fence, writes,
-  error, failures, final_content, created_at, started_at, finished_at`;
+  error, failures, usage, final_content, created_at, started_at, finished_at`;
 
 /** How a run ends; each becomes exactly one terminal event. */
 export type RunOutcome =
@@ -80,4 +82,9 @@ export function runView(run: Run, text: string, position: number, pending: Pendi
     started_at: run.started_at?.toISOString() ?? null,
     finished_at: run.finished_at?.toISOString() ?? null,
   };
+}
+
+/** As a parameter of a statement, where null leaves what is stored. */
+export function usageJson(usage: Usage | null | undefined): string | null {
+  return usage ? JSON.stringify(usage) : null;
 }

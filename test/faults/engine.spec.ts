@@ -66,6 +66,22 @@ describe('one process', () => {
     expectCompleted(after, run_id, drillWords(80));
   });
 
+  it('killed in a called agent calls it again, and none of the tools that it or its caller had used', async () => {
+    const before = await start();
+    const fail = { kind: 'crash', at_token: 3, on_attempts: [1] };
+    const call = { tokens: 5, per_second: 0, tools: 2, idempotent: false, fail };
+    const { run_id } = await before.drill({ tokens: 5, per_second: 0, tools: 1, idempotent: false, call });
+    await Promise.all([clarion.exit(), disconnected(before)]);
+    clarion = await ClarionProcess.start({ dataDir: clarion.dataDir });
+    const after = await connect(clarion, before.cursor);
+    expect(await after.ended(run_id)).toMatchObject({ type: 'agent_completed', attempt: 2 });
+    expectCompleted(after, run_id, drillWords(5));
+    const all = [...before.of('tool_completed'), ...after.of('tool_completed')];
+    const tools = new Map(all.map((event) => [event.seq, `${event.path} ${event.data.summary}`]));
+    expect([...tools.values()]).toEqual(['null Call 1 of 1', 'drill Call 1 of 2', 'drill Call 2 of 2']);
+    expectGapless([...before.events, ...after.events]);
+  });
+
   it('is not held up by a provider that stalls after 50 tokens: the answer goes on from what was kept', async () => {
     const client = await start({ RUN_STALL_TIMEOUT_MS: '500' });
     const fail = { kind: 'hang', at_token: 50, on_attempts: [1] };

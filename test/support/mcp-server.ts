@@ -50,6 +50,12 @@ function misbehavingServer(): McpServer {
       return text('done');
     },
   );
+  server.registerTool('grow', { description: 'Brings another tool', inputSchema: nothing }, async () => {
+    server.registerTool('grown', { description: 'Was not there before', inputSchema: nothing }, async () =>
+      text('new'),
+    );
+    return text('grown');
+  });
   server.registerTool('breed', { description: 'Starts a process', inputSchema: nothing }, async () =>
     text(spawn('sleep', ['1000'], { stdio: 'ignore' }).pid),
   );

@@ -30,6 +30,8 @@ const drillSchema = z
     idempotent: z.boolean().default(true),
     /** Words that are one step: a later attempt goes on after the last finished one. 0: no steps, it begins anew. */
     words_per_step: z.int().min(0).max(100_000).default(0),
+    /** Has another drill do this, after the tools; what it writes is no part of the answer. */
+    call: z.record(z.string(), z.unknown()).optional(),
     fail: failSchema.optional(),
     ask: askSchema.optional(),
   })

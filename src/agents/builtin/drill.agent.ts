@@ -29,6 +29,7 @@ export class DrillAgent implements AgentRunner {
         summary: (result) => `Call ${result} of ${request.tools}`,
       });
     }
+    if (request.call) yield* ctx.run('drill', JSON.stringify(request.call));
     yield* writeWords(ctx, request);
   }
 }

@@ -1,4 +1,3 @@
-import type { Usage } from '@clarion/protocol';
 import { jsonSchema, tool, type ToolSet } from 'ai';
 import { ComponentError, type FailureReporter } from '../../../errors';
 import type { AgentContext, AgentOutput, AgentRunner, AgentStream } from '../../agent';
@@ -35,7 +34,6 @@ export interface Workshop {
 interface Step {
   readonly text: string;
   readonly calls: readonly ModelToolCall[];
-  readonly usage: Usage | null;
 }
 
 /**
@@ -55,7 +53,6 @@ export class AssistantAgent implements AgentRunner {
     for (let number = 1; ; number += 1) {
       const tools = number < maxSteps ? this.workshop.tools.allowed(allowed) : [];
       const step: Step = yield* ctx.stream(`model-${number}`, () => this.ask(ctx, conversation, tools, written));
-      if (step.usage !== null) yield { type: 'usage', usage: step.usage };
       if (step.calls.length === 0) return;
       if (number >= maxSteps) return this.expectText(step.text);
       written ||= step.text !== '';
@@ -87,7 +84,6 @@ export class AssistantAgent implements AgentRunner {
     const messages = conversation.messages(estimateTokens(instructions + JSON.stringify(tools)));
     const calls: ModelToolCall[] = [];
     let text = '';
-    let usage: Usage | null = null;
     for await (const part of this.workshop.provider.stream({ model, instructions, messages, tools, price, signal })) {
       switch (part.type) {
         case 'text':
@@ -101,11 +97,11 @@ export class AssistantAgent implements AgentRunner {
           calls.push(part.call);
           break;
         case 'end':
-          usage = part.usage;
+          if (part.usage !== null) yield { type: 'usage', usage: part.usage };
           if (part.truncated) await this.notifyOfTruncation(ctx);
       }
     }
-    return { text, calls, usage };
+    return { text, calls };
   }
 
   private async notifyOfTruncation({ run_id, thread_id, user_id }: AgentContext): Promise<void> {

@@ -26,7 +26,10 @@ const CLIENT = { name: 'clarion', version: '1' };
 
 interface Session {
   readonly client: Client;
-  readonly tools: McpTool[];
+  /** As last listed: a server that says that its list has changed is asked again. */
+  tools: readonly McpTool[];
+  /** Why that could not be done. */
+  trouble: Error | null;
   /** Settles when the connection is over. */
   readonly closed: Promise<void>;
 }
@@ -114,7 +117,7 @@ export class McpConnection {
         this.session = await this.connect();
         backoff = FIRST_BACKOFF_MS;
         await this.watch(this.session);
-        throw new Error('the connection was closed');
+        throw new Error('the connection was closed', { cause: this.session.trouble });
       } catch (error) {
         this.session = null;
         await this.reportOnce(error);
@@ -125,17 +128,24 @@ export class McpConnection {
 
   private async connect(): Promise<Session> {
     const { signal } = this.stopping;
-    const client = new Client(CLIENT);
     const closed = Promise.withResolvers<void>();
+    const onChanged = (error: Error | null, tools: McpTool[] | null): void => {
+      session.tools = tools ?? [];
+      session.trouble = error;
+      // Nobody knows what is offered now: a new connection lists it anew.
+      if (tools === null) void this.close(client);
+    };
+    const client = new Client(CLIENT, { listChanged: { tools: { onChanged } } });
+    const session: Session = { client, tools: [], trouble: null, closed: closed.promise };
     client.onclose = () => closed.resolve();
     client.onerror = (error) => this.logger.debug({ server: this.name, err: error }, 'MCP connection');
     const transport = this.transport();
     try {
       await client.connect(transport, { timeout: CONNECT_MS, maxTotalTimeout: CONNECT_MS, signal });
-      const { tools } = await client.listTools(undefined, { timeout: CONNECT_MS, signal });
+      session.tools = (await client.listTools(undefined, { timeout: CONNECT_MS, signal })).tools;
       if (this.failure) this.logger.log({ server: this.name }, 'MCP server is there again');
       this.failure = null;
-      return { client, tools, closed: closed.promise };
+      return session;
     } catch (error) {
       await client.close();
       const stderr = transport instanceof ServerProcess ? transport.stderr : '';

@@ -146,6 +146,15 @@ describe('McpServers', () => {
       await expect(slow).rejects.toMatchObject({ name: 'ToolError' });
     });
 
+    it('offers what a server has come to offer', async () => {
+      const servers = await connect({ calc: await settingsOf() });
+      const names = () => servers.tools().map(({ name }) => name);
+      expect(names()).not.toContain('calc_grown');
+      await call(toolOf(servers, 'calc_grow'));
+      await until(() => names().includes('calc_grown'));
+      expect(await call(toolOf(servers, 'calc_grown'))).toBe('new');
+    });
+
     it('ends a call with the reason of its abort', async () => {
       const servers = await connect({ calc: await settingsOf() });
       const controller = new AbortController();
