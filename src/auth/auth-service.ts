@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type ComponentError, FailureReporter, PeriodicLoop } from '../errors';
+import { Repairs } from '../telemetry';
 import { RemoteAuth } from './remote/remote-auth';
 
 const EVERY_MS = 2_000;
@@ -12,6 +13,7 @@ export class AuthService implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly remote: RemoteAuth,
     reporter: FailureReporter,
+    private readonly repairs: Repairs,
   ) {
     const work = () => this.probe();
     this.loop = new PeriodicLoop({
@@ -38,9 +40,12 @@ export class AuthService implements OnApplicationBootstrap, OnModuleDestroy {
     return this.loop.stop();
   }
 
+  /** While it is away every probe discovers it anew: nothing of what was known of it is believed. */
   private async probe(): Promise<void> {
+    const away = this.outage !== null;
     const probes = await Promise.allSettled(this.remote.sources.map((source) => source.probe()));
     const failed = probes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (away) this.repairs.attempted('auth', 'rediscover', failed === undefined);
     if (failed) throw failed.reason;
   }
 }

@@ -1,6 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { type AppConfig, loadConfig } from '../config';
 import { type Failure, FailureReporter } from '../errors';
+import { MetricsRegistry, Repairs } from '../telemetry';
 import { AuthIndicator } from './auth.indicator';
 import { AuthService } from './auth-service';
 import { DevelopmentIssuer } from './development/development.issuer';
@@ -39,7 +40,7 @@ function verifierOf(trusted: TrustedIssuer): TokenVerifier {
 
 function check(config: AppConfig, trusted: TrustedIssuer, verifier: TokenVerifier, issuer?: DevelopmentIssuer) {
   const remote = RemoteAuth.fromConfig(config);
-  const service = new AuthService(remote, new NoReporter());
+  const service = new AuthService(remote, new NoReporter(), new Repairs(new MetricsRegistry()));
   return new AuthIndicator(config, trusted, verifier, remote, service, issuer).check(signal);
 }
 

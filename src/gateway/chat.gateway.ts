@@ -10,7 +10,7 @@ import { giveUpAfter } from './deadline';
 import { GatewayMetrics } from './gateway-metrics';
 import { HandshakeService } from './handshake.service';
 import type { Admission, ClientSocket } from './session';
-import { StageClock } from './stage-clock';
+import { type Stage, StageClock } from './stage-clock';
 
 /** Every namespace but the default one, which is registered under its own name. */
 const FOREIGN_NAMESPACE = /./;
@@ -23,6 +23,14 @@ class Refusal extends Error {
   ) {
     super(reason);
   }
+}
+
+/** Names what kept the handshake: in these stages there is one thing that can. */
+function tooLate(stage: Stage, timeout_ms: number): ComponentError {
+  const details = { stage, timeout_ms };
+  if (stage === 'mailbox') return ComponentError.database('DATABASE_TIMEOUT', { details });
+  if (stage === 'token') return ComponentError.authentication('AUTH_SERVICE_TIMEOUT', { details });
+  return ComponentError.factory('HANDSHAKE_TIMEOUT', { details });
 }
 
 /** The Socket.IO edge: admits connections in middleware, before they exist, and hands those admitted on. */
@@ -80,9 +88,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
     const controller = new AbortController();
     const timedOut = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      const error = ComponentError.factory('HANDSHAKE_TIMEOUT', {
-        details: { stage: clock.current, timeout_ms: limitMs },
-      });
+      const error = tooLate(clock.current, limitMs);
       controller.abort(error);
       timedOut.reject(error);
     }, giveUpAfter(limitMs));

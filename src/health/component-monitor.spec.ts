@@ -48,6 +48,20 @@ describe('the monitor of a component', () => {
     expect(monitor.detail()).toMatchObject({ status: 'failed', since: '2026-11-21T12:00:02.000Z' });
   });
 
+  it('says how old that is, and how often the status changed within the last hour', async () => {
+    const { indicator, monitor } = setUp();
+    await monitor.refresh();
+    for (const finding of [BROKEN, { status: 'healthy' } as const, BROKEN]) {
+      indicator.find = async () => finding;
+      await monitor.refresh();
+      await monitor.refresh();
+    }
+    now += 300;
+    expect(monitor.detail()).toMatchObject({ flaps: 3, age_ms: 300 });
+    now += 3_600_000;
+    expect(monitor.detail()).toMatchObject({ flaps: 0 });
+  });
+
   it('names the problem, its reason, the next step and the last success', async () => {
     const { indicator, monitor } = setUp();
     await monitor.refresh();

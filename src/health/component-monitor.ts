@@ -1,16 +1,9 @@
 import type { ComponentDetail, ComponentName, ComponentStatus } from '@clarion/protocol';
 import { Logger } from '@nestjs/common';
-import { type FailureReporter, PeriodicLoop } from '../errors';
+import { PeriodicLoop } from '../errors';
 import type { HealthFinding, HealthIndicator } from '../telemetry';
 import { type Measurement, measure, stale } from './measurement';
-
-interface MonitorOptions {
-  readonly refreshMs: number;
-  readonly timeoutMs: number;
-  readonly reporter: FailureReporter;
-  /** False: what is found is shown but not reported, as while this process goes down. */
-  readonly reporting: () => boolean;
-}
+import type { MonitorOptions } from './monitor-options';
 
 interface Reading extends Measurement {
   readonly latencyMs: number;
@@ -25,6 +18,8 @@ const STALE_PERIODS = 3;
 /** A component that has not come up yet is no failure before this. */
 const STARTING_MS = 10_000;
 const RETRY_WHILE_STARTING_MS = 100;
+const FLAPS_MS = 3_600_000;
+const MOST_FLAPS = 1_000;
 
 /** Checks one component in the background and keeps the last result with its age. */
 export class ComponentMonitor {
@@ -32,6 +27,7 @@ export class ComponentMonitor {
   private readonly logger = new Logger('health');
   private pending: Promise<HealthFinding> | null = null;
   private reading: Reading | null = null;
+  private changes: number[] = [];
   private startedAt = 0;
   /** Not failed, that is: what is degraded does its work. */
   private lastWellAt: number | null = null;
@@ -41,7 +37,7 @@ export class ComponentMonitor {
 
   constructor(
     private readonly indicator: HealthIndicator,
-    private readonly options: MonitorOptions,
+    private readonly options: Pick<MonitorOptions, 'refreshMs' | 'timeoutMs' | 'reporter' | 'reporting'>,
   ) {
     this.loop = new PeriodicLoop({
       name: 'health.refresh',
@@ -86,12 +82,19 @@ export class ComponentMonitor {
     const began = performance.now();
     const measurement = await measure(this.indicator, this.options.timeoutMs, (signal) => this.check(signal));
     const checkedAt = Date.now();
-    const since = this.reading?.status === measurement.status ? this.reading.since : checkedAt;
+    const same = this.reading?.status === measurement.status;
+    const since = same && this.reading !== null ? this.reading.since : checkedAt;
+    if (!same && this.reading !== null) this.changes = [...this.recentChanges(checkedAt), checkedAt];
     this.reading = { ...measurement, latencyMs: Math.round(performance.now() - began), checkedAt, since };
     if (measurement.status !== 'failed') this.lastWellAt = checkedAt;
     if (measurement.problem === null) this.wasWell = true;
     else if (!this.cameUp && this.isStarting(checkedAt)) this.retrySoon();
     await this.reportTransition(this.reading);
+  }
+
+  /** When the status changed within the last hour; of a component that never rests, the last thousand times. */
+  private recentChanges(now: number): number[] {
+    return this.changes.filter((at) => at > now - FLAPS_MS).slice(-MOST_FLAPS);
   }
 
   /** A check that hangs is not asked a second time beside itself. */
@@ -133,6 +136,8 @@ export class ComponentMonitor {
       latency_ms: latencyMs,
       checked_at: new Date(checkedAt).toISOString(),
       since: new Date(since).toISOString(),
+      age_ms: Math.max(0, Date.now() - checkedAt),
+      flaps: this.recentChanges(Date.now()).length,
     };
     if (problem === null) return measured;
     const { text, suggestion, error } = problem;

@@ -2,11 +2,12 @@ import { COMPONENT_NAMES, type ComponentDetail, type ComponentName, type Compone
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { HealthSummary } from '../agents';
 import { AppConfig } from '../config';
-import { FailureReporter, HealthNow, type HealthWords } from '../errors';
+import { HealthNow, type HealthWords } from '../errors';
+import { Repairs } from '../telemetry';
 import { ComponentMonitor } from './component-monitor';
-import { DrainState } from './drain-state';
 import { HealthForecast } from './health-forecast.task';
 import { IndicatorRegistry } from './indicator-registry';
+import { MonitorOptions } from './monitor-options';
 import { componentReport, wordsOnly } from './report';
 
 /** What has to have come up once before the start is over: migrations, queues, agents. */
@@ -20,17 +21,15 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
   constructor(
     private readonly registry: IndicatorRegistry,
     private readonly config: AppConfig,
-    private readonly reporter: FailureReporter,
-    private readonly drain: DrainState,
+    private readonly options: MonitorOptions,
     private readonly now: HealthNow,
     private readonly forecast: HealthForecast,
+    private readonly repairs: Repairs,
   ) {}
 
   onApplicationBootstrap(): void {
-    const { refreshMs, timeoutMs } = this.config.health;
-    const options = { refreshMs, timeoutMs, reporter: this.reporter, reporting: () => !this.drain.draining };
     for (const indicator of this.registry.all()) {
-      const monitor = new ComponentMonitor(indicator, options);
+      const monitor = new ComponentMonitor(indicator, this.options);
       this.monitors.set(indicator.component, monitor);
       monitor.start();
     }
@@ -84,6 +83,11 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
   private detail(component: ComponentName): ComponentDetail {
     const detail = this.monitors.get(component)?.detail() ?? { status: 'not_configured' };
     const warnings = this.forecast.warnings(component);
-    return warnings.length === 0 ? detail : { ...detail, warnings };
+    const repairs = this.repairs.of(component);
+    return {
+      ...detail,
+      ...(warnings.length > 0 ? { warnings } : {}),
+      ...(repairs.length > 0 ? { repairs } : {}),
+    };
   }
 }

@@ -11,7 +11,7 @@ import { ConfigModule, loadConfig } from '../config';
 import { FailureReporter, HealthNow } from '../errors';
 import { HttpProblemFilter } from '../errors/http/http-problem.filter';
 import { Database } from '../persistence';
-import { type HealthIndicator, MetricsRegistry } from '../telemetry';
+import { type HealthIndicator, MetricsRegistry, Repairs } from '../telemetry';
 import { BROKEN, RememberingReporter, ScriptedIndicator } from './health.fixture';
 import { DrainState, HealthModule, HealthReport } from './index';
 
@@ -41,12 +41,13 @@ class Server {
       HealthNow,
       reporter,
       MetricsRegistry,
+      Repairs,
       // Never connected: what measures is scripted.
       { provide: Database, useValue: new Database(config.persistence) },
       ...indicators.map((indicator) => ({ provide: Symbol(indicator.component), useValue: indicator })),
     ];
     @Global()
-    @Module({ providers, exports: [Database, FailureReporter, HealthNow, MetricsRegistry] })
+    @Module({ providers, exports: [Database, FailureReporter, HealthNow, MetricsRegistry, Repairs] })
     class Rooms {}
     @Module({ imports: [ConfigModule.forRoot(config), AuthModule.forRoot(config), Rooms, HealthModule] })
     class Root {}

@@ -10,6 +10,7 @@ import { HealthSampling } from './health-sampling.task';
 import { HealthController } from './health.controller';
 import { IndicatorRegistry } from './indicator-registry';
 import { MetricsController } from './metrics.controller';
+import { MonitorOptions } from './monitor-options';
 import { noStore } from './no-store';
 import { Probes } from './probes.service';
 import { Visibility } from './visibility';
@@ -26,6 +27,7 @@ import { Visibility } from './visibility';
     DrainState,
     EnvironmentIndicator,
     HealthForecast,
+    MonitorOptions,
     HealthSampling,
     Probes,
     Visibility,

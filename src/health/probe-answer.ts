@@ -1,5 +1,6 @@
 import type { HealthIndicatorFunction, HealthIndicatorService } from '@nestjs/terminus';
 import type { Check } from './probes.service';
+import { weightOf } from './report';
 
 /** The checks as indicators of Terminus; it knows three states, so `component_status` names ours. */
 export function terminusIndicators(
@@ -10,7 +11,7 @@ export function terminusIndicators(
     const { status, ...seen } = detail;
     const data = { component_status: status, ...seen };
     const session = indicators.check(name);
-    switch (status) {
+    switch (weightOf(name, status)) {
       case 'healthy':
       case 'not_configured':
         return () => session.up(data);
@@ -19,7 +20,7 @@ export function terminusIndicators(
       case 'failed':
         return () => session.down(data);
       default:
-        return status satisfies never;
+        throw new Error(`no status: ${status}`);
     }
   });
 }

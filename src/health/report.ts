@@ -6,6 +6,14 @@ import {
   type ComponentStatus,
 } from '@clarion/protocol';
 
+/** Without these messages are accepted and answered still, later or less well. */
+const OPTIONAL: ReadonlySet<string> = new Set<ComponentName>(['redis', 'tasks', 'alerts', 'provider']);
+
+/** What the status of a component, or of something else that is checked, means for Clarion as a whole. */
+export function weightOf(name: string, status: ComponentStatus): ComponentStatus {
+  return status === 'failed' && OPTIONAL.has(name) ? 'degraded' : status;
+}
+
 /** The report of PROTOCOL.md section 7. */
 export function componentReport(details: Record<ComponentName, ComponentDetail>): ComponentReport {
   const having = (status: ComponentStatus): ComponentName[] =>
@@ -17,13 +25,18 @@ export function componentReport(details: Record<ComponentName, ComponentDetail>)
   const warnings = expected.flatMap((name) => details[name].warnings ?? []);
   return {
     healthy: failed.length + degraded.length === 0,
-    status: failed.length > 0 ? 'failed' : degraded.length > 0 ? 'degraded' : 'healthy',
+    status: overall([...failed, ...degraded].map((name) => weightOf(name, details[name].status))),
     failed_components: failed,
     degraded_components: degraded,
     component_details: details,
     error_suggestions: [...suggestions, ...warnings.map(({ message, suggestion }) => `${message}: ${suggestion}`)],
     summary: summaryOf({ failed, degraded, expected }, having('healthy').length),
   };
+}
+
+function overall(unwell: readonly ComponentStatus[]): ComponentStatus {
+  if (unwell.length === 0) return 'healthy';
+  return unwell.includes('failed') ? 'failed' : 'degraded';
 }
 
 /** The report for those who may see the status words only. */

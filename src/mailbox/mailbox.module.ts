@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { FailureReporter } from '../errors';
 import { RedisConnections } from '../redis';
+import { Repairs } from '../telemetry';
 import { LogReader } from './log-reader.service';
 import { EpochsStore } from './epochs.store';
 import { InProcessBus } from './in-process-bus';
@@ -29,11 +30,12 @@ import { UserBus } from './user-bus';
     MailboxRetention,
     {
       provide: UserBus,
-      useFactory: (redis: RedisConnections, reporter: FailureReporter): UserBus => {
+      useFactory: (redis: RedisConnections, reporter: FailureReporter, repairs: Repairs): UserBus => {
         const local = new InProcessBus(reporter);
-        return redis.configured ? new RedisBus(local, redis, reporter) : local;
+        const onRejoin = (succeeded: boolean): void => repairs.attempted('bridge', 'resubscribe', succeeded);
+        return redis.configured ? new RedisBus(local, redis, reporter, { onRejoin }) : local;
       },
-      inject: [RedisConnections, FailureReporter],
+      inject: [RedisConnections, FailureReporter, Repairs],
     },
   ],
   exports: [LogReader, MailboxCanary, MailboxStore, PositionsStore, MailboxNotifications, UserBus],

@@ -12,11 +12,14 @@ const JOIN_MS = 500;
 const ECHO_MS = 600;
 const ECHO_AGAIN_MS = 100;
 const ORIGIN_BYTES = 8;
+const MOST_UNDER_WAY = 16 * 1024 * 1024;
 const DOUBT: UserSignal = { kind: 'doubt' };
 
 interface RedisBusOptions {
   /** What may be on its way to Redis; beyond that signals are dropped. */
   readonly mostUnderWay?: number;
+  /** Told whenever the channels were joined again on a new connection, or could not be. */
+  readonly onRejoin?: (succeeded: boolean) => void;
 }
 
 /**
@@ -40,15 +43,16 @@ export class RedisBus extends UserBus {
   private underWay = 0;
   private losing = false;
   private refused = false;
+  private joined = false;
 
   constructor(
     private readonly local: InProcessBus,
     private readonly redis: RedisConnections,
     private readonly reporter: FailureReporter,
-    { mostUnderWay = 16 * 1024 * 1024 }: RedisBusOptions = {},
+    private readonly options: RedisBusOptions = {},
   ) {
     super();
-    this.mostUnderWay = mostUnderWay;
+    this.mostUnderWay = options.mostUnderWay ?? MOST_UNDER_WAY;
     this.publisher = redis.connect('bus-publish');
     this.subscriber = redis.connect('bus-subscribe', { autoResubscribe: false });
     // The databases of one server share their channels.
@@ -129,7 +133,9 @@ export class RedisBus extends UserBus {
   private async joinAll(): Promise<void> {
     this.refused = false;
     const channels = [this.everybody, this.own, ...this.local.users.map((userId) => this.prefix + userId)];
-    await Promise.all(channels.map((channel) => this.done(this.subscriber.ssubscribe(channel))));
+    const joined = await Promise.all(channels.map((channel) => this.done(this.subscriber.ssubscribe(channel))));
+    if (this.joined) this.options.onRejoin?.(joined.every(Boolean));
+    this.joined = true;
     this.doubtAll();
   }
 

@@ -46,6 +46,7 @@ export class Database implements Sql {
   private probing: Promise<void> | null = null;
   private readonly readyListeners: Listener[] = [];
   private readonly downListeners: ((cause: unknown) => void)[] = [];
+  private readonly attemptListeners: ((succeeded: boolean) => void)[] = [];
   private readonly processLock: ProcessLock;
 
   constructor(private readonly options: DatabaseOptions) {
@@ -102,6 +103,11 @@ export class Database implements Sql {
   /** Calls `listener` once at the beginning of every outage. It must not throw. */
   onDown(listener: (cause: unknown) => void): void {
     this.downListeners.push(listener);
+  }
+
+  /** Calls `listener` after every attempt to find a database again that is away. It must not throw. */
+  onAttempt(listener: (succeeded: boolean) => void): void {
+    this.attemptListeners.push(listener);
   }
 
   async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -239,10 +245,12 @@ export class Database implements Sql {
     const wasUp = this.up;
     while (!this.closed && !(await this.answers())) {
       if (this.up) this.declareAway(cause ?? this.lastCause);
+      else this.tellAttempt(false);
       await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS));
     }
     if (this.closed) return;
     const returned = wasUp && !this.up;
+    if (returned) this.tellAttempt(true);
     this.up = true;
     if (returned && this.opened) this.notifyReady();
   }
@@ -283,6 +291,10 @@ export class Database implements Sql {
   private async answeredMore(before: number): Promise<boolean> {
     await turn();
     return this.answered > before;
+  }
+
+  private tellAttempt(succeeded: boolean): void {
+    for (const listener of this.attemptListeners) listener(succeeded);
   }
 
   private notifyReady(): void {

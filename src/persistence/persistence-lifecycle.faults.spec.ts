@@ -3,6 +3,7 @@ import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../.
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import { loadConfig } from '../config';
 import { classify, type FailureReporter } from '../errors';
+import { MetricsRegistry, Repairs } from '../telemetry';
 import { Database } from './database';
 import { PersistenceLifecycle } from './persistence-lifecycle.service';
 import { ProcessLock } from './process-lock';
@@ -38,7 +39,12 @@ describe('bringing the database up', () => {
     const reporter = {
       report: (error: unknown) => Promise.resolve(reported.push(classify(error, 'Database').reason)),
     } as unknown as FailureReporter;
-    const service = new PersistenceLifecycle(loadConfig({ DATABASE_URL: url, ...env }), database, reporter);
+    const service = new PersistenceLifecycle(
+      loadConfig({ DATABASE_URL: url, ...env }),
+      database,
+      reporter,
+      new Repairs(new MetricsRegistry()),
+    );
     cleanups.push(() => service.close());
     return { database, reported, fatal, service, open: () => service.open((error) => fatal.push(error)) };
   };

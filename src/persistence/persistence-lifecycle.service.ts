@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { classify, ComponentError, FailureReporter, PeriodicLoop } from '../errors';
+import { Repairs } from '../telemetry';
 import { Database } from './database';
 import { EmbeddedPostgres, EmbeddedPostgresError } from './embedded';
 import { hasPendingMigrations, migrate } from './migrate';
@@ -27,6 +28,7 @@ export class PersistenceLifecycle {
     private readonly config: AppConfig,
     private readonly database: Database,
     private readonly reporter: FailureReporter,
+    private readonly repairs: Repairs,
   ) {}
 
   /** The database's URL with its password; for the rooms that open connections of their own. */
@@ -41,6 +43,7 @@ export class PersistenceLifecycle {
   async open(onFatal: (error: unknown) => void): Promise<void> {
     this.url = this.config.persistence.databaseUrl ?? (await this.startEmbedded());
     this.database.onDown((cause) => void this.reportDown(cause));
+    this.database.onAttempt((succeeded) => this.repairs.attempted('database', 'reconnect', succeeded));
     this.database.connect(this.url);
     if (!(await this.bringUp())) this.background = this.keepTrying(onFatal);
     const watch = new PeriodicLoop({
@@ -68,6 +71,7 @@ export class PersistenceLifecycle {
       dataDir: this.config.server.dataDir,
       log: (level, message, fields) => this.logger[level === 'info' ? 'log' : level](fields, message),
       onDown: (error) => void this.reportDown(error),
+      onUp: () => this.repairs.attempted('database', 'restart_server', true),
     });
     const started = await Promise.allSettled([this.embedded.start()]);
     const [result] = started;

@@ -124,9 +124,14 @@ export class HostedWorker {
   private async replace(why: string): Promise<void> {
     const { queue, metrics } = this.options;
     this.logger.warn({ queue, why }, 'Replacing a worker');
-    metrics.workerRestarted(queue);
     this.oldest = null;
-    await this.worker?.close(true);
-    await this.start();
+    let succeeded = false;
+    try {
+      await this.worker?.close(true);
+      await this.start();
+      succeeded = true;
+    } finally {
+      metrics.workerRestarted(queue, succeeded);
+    }
   }
 }

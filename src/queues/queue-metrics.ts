@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
-import { MetricsRegistry } from '../telemetry';
+import { MetricsRegistry, Repairs } from '../telemetry';
 import type { QueueName } from './queue-definitions';
 
 const QUEUE_STATES = ['waiting', 'active', 'delayed', 'failed'] as const;
@@ -21,7 +21,10 @@ export class QueueMetrics {
   private readonly depth: Gauge<'queue' | 'state'>;
   private readonly oldest: Gauge<'queue'>;
 
-  constructor(registry: MetricsRegistry) {
+  constructor(
+    registry: MetricsRegistry,
+    private readonly repairs: Repairs,
+  ) {
     const registers = [registry];
     this.jobs = new Counter({
       name: 'clarion_queue_jobs_total',
@@ -77,7 +80,8 @@ export class QueueMetrics {
     this.locks.inc({ queue }, jobs);
   }
 
-  workerRestarted(queue: QueueName): void {
+  workerRestarted(queue: QueueName, succeeded: boolean): void {
     this.restarts.inc({ queue });
+    this.repairs.attempted('queues', 'restart_worker', succeeded);
   }
 }

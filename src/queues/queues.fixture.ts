@@ -12,7 +12,7 @@ import { redisIsHere, RedisServer } from '../../test/support/redis-server';
 import { type AppConfig, loadConfig } from '../config';
 import { classify, type ComponentError, type Failure, type FailureContext, FailureReporter } from '../errors';
 import { RedisConnections } from '../redis';
-import { MetricsRegistry, Tracing } from '../telemetry';
+import { MetricsRegistry, Repairs, Tracing } from '../telemetry';
 import { JobFailures } from './job-failures';
 import { PostgresQueues } from './postgres-queues';
 import type { QueueBackend } from './queue-backend';
@@ -82,7 +82,7 @@ async function startRedis(): Promise<TestBackend> {
 export function createHost(backend: QueueBackend, environment: Record<string, string> = {}) {
   const config: AppConfig = loadConfig({ DATA_DIR: '/nonexistent', ...environment });
   const registry = new MetricsRegistry();
-  const metrics = new QueueMetrics(registry);
+  const metrics = new QueueMetrics(registry, new Repairs(registry));
   const reporter = new RecordingReporter();
   const failures = new JobFailures(reporter, metrics);
   return {

@@ -27,6 +27,7 @@ export class RedisConnections {
   private closed = false;
   private readonly readyListeners: (() => void)[] = [];
   private readonly downListeners: ((cause: unknown) => void)[] = [];
+  private readonly attemptListeners: (() => void)[] = [];
 
   constructor(private readonly options: RedisConnectionsOptions) {}
 
@@ -49,6 +50,7 @@ export class RedisConnections {
       this.markUp();
       known.resolve();
     });
+    commands.on('reconnecting', () => this.attemptListeners.forEach((listener) => listener()));
     commands.on('close', () => {
       this.markDown();
       known.resolve();
@@ -120,6 +122,11 @@ export class RedisConnections {
   /** Calls `listener` once at the beginning of every outage. It must not throw. */
   onDown(listener: (cause: unknown) => void): void {
     this.downListeners.push(listener);
+  }
+
+  /** Calls `listener` whenever Redis, which is away, is about to be tried again. It must not throw. */
+  onAttempt(listener: () => void): void {
+    this.attemptListeners.push(listener);
   }
 
   /** Asks every connection for a sign of life, and replaces those that give none; to be called once a second. */

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { FailureReporter, PeriodicLoop } from '../errors';
+import { Repairs } from '../telemetry';
 import { RedisConnections } from './redis-connections';
 import { redisError } from './redis-error';
 
@@ -11,10 +12,12 @@ export class RedisLifecycle {
   private readonly logger = new Logger(RedisLifecycle.name);
   private readonly watch: PeriodicLoop;
   private away = false;
+  private trying = false;
 
   constructor(
     private readonly redis: RedisConnections,
     private readonly reporter: FailureReporter,
+    private readonly repairs: Repairs,
   ) {
     this.watch = new PeriodicLoop({
       name: 'redis.watch',
@@ -32,6 +35,7 @@ export class RedisLifecycle {
       this.away = true;
       void this.reporter.report(redisError(cause), { operation: 'redis.connection' });
     });
+    this.redis.onAttempt(() => this.attempt());
     this.redis.onReady(() => this.back());
     await this.redis.open();
     this.watch.start();
@@ -42,9 +46,16 @@ export class RedisLifecycle {
     this.redis.close();
   }
 
+  /** An attempt that another one follows has failed. */
+  private attempt(): void {
+    if (this.trying) this.repairs.attempted('redis', 'reconnect', false);
+    this.trying = true;
+  }
+
   private back(): void {
-    if (this.away) this.logger.log('Redis is back');
+    if (this.away) this.repairs.attempted('redis', 'reconnect', true);
     this.away = false;
+    this.trying = false;
     void this.warnOfEviction();
   }
 

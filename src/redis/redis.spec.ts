@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { redisIsHere, RedisServer } from '../../test/support/redis-server';
 import { loadConfig } from '../config';
 import { type FailureContext, FailureReporter, type Failure, classify } from '../errors';
-import { MetricsRegistry } from '../telemetry';
+import { MetricsRegistry, Repairs } from '../telemetry';
 import { RedisConnections } from './redis-connections';
 import { RedisLifecycle } from './redis-lifecycle.service';
 import { RedisMetrics } from './redis-metrics';
@@ -35,7 +35,7 @@ describeWithRedis('with Redis', () => {
   function create(url = server.url): void {
     redis = new RedisConnections({ url, commandTimeoutMs: TIMEOUT_MS });
     reporter = new RecordingReporter();
-    lifecycle = new RedisLifecycle(redis, reporter);
+    lifecycle = new RedisLifecycle(redis, reporter, new Repairs(new MetricsRegistry()));
   }
 
   async function start(...settings: string[]): Promise<void> {
@@ -209,7 +209,7 @@ describe('without REDIS_URL', () => {
   it('Redis is not configured, and nothing connects', async () => {
     const config = loadConfig({});
     const redis = new RedisConnections(config.redis);
-    const lifecycle = new RedisLifecycle(redis, new RecordingReporter());
+    const lifecycle = new RedisLifecycle(redis, new RecordingReporter(), new Repairs(new MetricsRegistry()));
     await lifecycle.open();
     expect(redis.configured).toBe(false);
     expect(redis.ready).toBe(false);

@@ -2,6 +2,7 @@ export { HealthIndicator, type HealthFinding } from './health-indicator';
 export { createLogger, httpLogging, LOGGER, type Logger } from './logger';
 export { MetricsRegistry } from './metrics-registry';
 export { plainObject, plainText } from './plain';
+export { Repairs } from './repairs';
 export { TelemetryModule } from './telemetry.module';
 export {
   childSpan,

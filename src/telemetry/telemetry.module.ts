@@ -3,6 +3,7 @@ import { LoggerModule } from 'nestjs-pino';
 import { AppConfig } from '../config';
 import { httpLogging, LOGGER, type Logger } from './logger';
 import { MetricsRegistry } from './metrics-registry';
+import { Repairs } from './repairs';
 import { SpanMetrics, Tracing } from './tracing';
 
 /** Makes the logger, the metrics registry and tracing injectable everywhere, and logs HTTP requests. */
@@ -17,9 +18,10 @@ export class TelemetryModule {
         { provide: LOGGER, useValue: logger },
         { provide: Tracing, useFactory: (config: AppConfig) => Tracing.start(config), inject: [AppConfig] },
         MetricsRegistry,
+        Repairs,
         SpanMetrics,
       ],
-      exports: [LOGGER, MetricsRegistry, Tracing],
+      exports: [LOGGER, MetricsRegistry, Repairs, Tracing],
     };
   }
 }

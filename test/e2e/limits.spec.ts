@@ -53,6 +53,8 @@ describe('with a database that hangs', () => {
         ACK_DEADLINE_MS: String(ACK_DEADLINE_MS),
         HANDSHAKE_TIMEOUT_MS: String(HANDSHAKE_TIMEOUT_MS),
         DATABASE_STATEMENT_TIMEOUT_MS: '4000',
+        // That it is away is not to be known before the deadlines.
+        DATABASE_CONNECT_TIMEOUT_MS: '9000',
       },
     });
   });
@@ -95,11 +97,11 @@ describe('with a database that hangs', () => {
     proxy.hang();
     const { error } = await app.refusal({ token });
     expect(error).toMatchObject({
-      code: 1003,
-      reason: 'HANDSHAKE_TIMEOUT',
+      code: 1005,
+      reason: 'DATABASE_TIMEOUT',
       user_id: 'bob',
       retryable: true,
-      details: { stage: 'mailbox', timeout_ms: HANDSHAKE_TIMEOUT_MS },
+      details: { timeout_ms: HANDSHAKE_TIMEOUT_MS },
     });
     proxy.heal();
     await untilAccepted(() => client.request('chat_message', { client_message_id: randomUUID(), content: '{}' }));

@@ -9,6 +9,9 @@ import { printable } from '../lookup/lines';
 
 const USAGE = 'Usage: npm run doctor -- [--url http://127.0.0.1:3000] [--token <token>]';
 
+/** So many changes of a status are an outage or two. */
+const FLAPPING = 4;
+
 const NOTHING_ANSWERS = `What to do:
 - Is the process there? Start it by \`npm start\`; what keeps it from starting is its last log line, with a code.
 - Is it on another port or host? PORT and HOST say so; pass the address by --url.
@@ -74,11 +77,23 @@ function reportLines(url: string, report: ComponentReport, anonymous: boolean): 
 }
 
 function componentLines(name: string, detail: ComponentDetail): string[] {
-  const { status, error_code, reason, suggestion, since, latency_ms } = detail;
+  const { status, error_code, reason, suggestion, since, latency_ms, flaps = 0 } = detail;
   const took = latency_ms === undefined ? '' : `  ${latency_ms} ms`;
   const unwell = status === 'failed' || status === 'degraded';
   const line = `${name.padEnd(12)} ${status}${took}${unwell && since !== undefined ? `  since ${since}` : ''}`;
-  if (!unwell || suggestion === undefined) return [line];
+  const often = flaps > FLAPPING ? [`    changed ${flaps} times within an hour`] : [];
+  const more = [...often, ...expectedLines(detail)];
+  if (!unwell || suggestion === undefined) return [line, ...more];
   const code = reason === undefined ? [] : [`    ${error_code ?? ''} ${reason}, see docs/errors/${reason}.md`];
-  return [line, `    ${printable(suggestion)}`, ...code];
+  return [line, `    ${printable(suggestion)}`, ...code, ...more];
+}
+
+/** What will go wrong, and what was done against what did. */
+function expectedLines({ warnings = [], repairs = [] }: ComponentDetail): string[] {
+  return [
+    ...warnings.map(({ message, suggestion }) => `    expected: ${printable(`${message}: ${suggestion}`)}`),
+    ...repairs.map(({ action, attempts, succeeded, last_at }) => {
+      return `    mending: ${printable(action)} tried ${attempts} times, ${succeeded} with success, last at ${last_at}`;
+    }),
+  ];
 }
