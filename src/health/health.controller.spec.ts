@@ -163,7 +163,7 @@ describe('health endpoints', () => {
     change.factory.find = () => Promise.reject(new Error('boom'));
     change.handler.find = () => new Promise(() => undefined);
     change.bridge.find = async () => 'rubbish' as never;
-    const { server } = await start(change, { HEALTH_TIMEOUT_MS: '50' });
+    const { server } = await start(change, { HEALTH_TIMEOUT_MS: '800' });
     const { status, body } = await server.get('/health');
     expect(status).toBe(503);
     expect(Object.keys(body.error).sort()).toEqual(['bridge', 'factory', 'handler']);
