@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents';
 import { AlertsModule } from '../alerts';
+import { RecoveryModule } from '../recovery';
 import { TasksModule } from '../tasks';
 import { AlertsController } from './api/alerts.controller';
 import { AuditController } from './api/audit.controller';
 import { AdminErrorsController } from './api/errors.controller';
+import { DigestsController } from './api/digests.controller';
 import { RunsController } from './api/runs.controller';
 import { StatisticsController } from './api/statistics.controller';
 import { BoardAudit } from './board/board-audit.service';
@@ -24,7 +26,7 @@ import { StatisticsStore } from './statistics.store';
 
 /** What admins see: failures, numbers, queues. Needs a `QueueDirectory`; `mountBullBoard` puts the board into the application. */
 @Module({
-  imports: [AdminSessionModule, AgentsModule, AlertsModule, TasksModule],
+  imports: [AdminSessionModule, AgentsModule, AlertsModule, RecoveryModule, TasksModule],
   providers: [
     AdminRetention,
     BoardAudit,
@@ -42,6 +44,7 @@ import { StatisticsStore } from './statistics.store';
     AlertsController,
     AdminErrorsController,
     AuditController,
+    DigestsController,
     RunsController,
     StatisticsController,
     TasksController,

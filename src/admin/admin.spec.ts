@@ -25,6 +25,7 @@ import { PostgresQueues } from '../queues/postgres-queues';
 import { createHost, until } from '../queues/queues.fixture';
 import { ComponentHealth, DeliveryQueue } from '../alerts';
 import { OutboundModule } from '../outbound';
+import { RecoveryQueue } from '../recovery';
 import { RedisModule } from '../redis';
 import { TaskQueue } from '../tasks';
 import { createLogger, TelemetryModule } from '../telemetry';
@@ -51,6 +52,7 @@ beforeAll(async () => {
       { provide: RunQueue, useValue: { open: false } },
       { provide: TaskQueue, useValue: { open: false } },
       { provide: DeliveryQueue, useValue: {} },
+      { provide: RecoveryQueue, useValue: { open: false } },
       { provide: ComponentHealth, useValue: { details: () => ({}) } },
       { provide: SupportCodeLookup, useValue: {} },
       { provide: HealthSummary, useValue: {} },
@@ -62,6 +64,7 @@ beforeAll(async () => {
       RunQueue,
       TaskQueue,
       DeliveryQueue,
+      RecoveryQueue,
       ComponentHealth,
       SupportCodeLookup,
       HealthSummary,
@@ -141,6 +144,7 @@ describe('everything below /admin', () => {
     '/admin/api/statistics/users',
     '/admin/api/statistics/errors',
     '/admin/api/audit',
+    '/admin/api/alerts',
   ])('%s is for admins only', async (path) => {
     const [nobody, user] = [await send(path, null), await send(path, tokens.user)];
     expect([nobody.status, nobody.body.reason, nobody.type]).toEqual([
@@ -344,6 +348,11 @@ describe('/admin/queues', () => {
     expect([status, body.reason]).toEqual([409, 'HTTP_REQUEST_INVALID']);
     expect(type).toContain('application/problem+json');
   });
+});
+
+it('a digest that nobody knows is not sent again', async () => {
+  const { status, body } = await send(`/admin/api/digests/${randomUUID()}/resend`, tokens.admin, 'POST');
+  expect([status, body.reason]).toEqual([404, 'DIGEST_NOT_FOUND']);
 });
 
 describe('while the database is down', () => {

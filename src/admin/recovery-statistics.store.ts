@@ -30,6 +30,7 @@ export interface UserStatistics {
     readonly next_at: string | null;
     readonly ended_at: string | null;
     readonly fallback: readonly {
+      readonly id: string;
       readonly channel: 'webhook' | 'email';
       readonly state: 'pending' | 'sent' | 'failed' | 'dropped';
       readonly tries: number;
@@ -61,7 +62,7 @@ LEFT JOIN LATERAL (
   SELECT sum(count) AS errors, max(last_at) AS last_at FROM error_records WHERE user_id = l.user_id AND occurred_at >= ${HOUR}) e ON true
 LEFT JOIN LATERAL (SELECT * FROM recoveries WHERE user_id = l.user_id ORDER BY started_at DESC LIMIT 1) r ON true
 LEFT JOIN LATERAL (
-  SELECT jsonb_agg(jsonb_build_object('channel', channel, 'state', state, 'tries', round, 'ended_at', ended_at, 'support_code', support_code)) AS fallback
+  SELECT jsonb_agg(jsonb_build_object('id', id, 'channel', channel, 'state', state, 'tries', round, 'ended_at', ended_at, 'support_code', support_code)) AS fallback
   FROM fallback_deliveries WHERE recovery_id = r.id) d ON true
 ORDER BY l.user_id`;
 

@@ -11,6 +11,7 @@ import { PassportJwtVerifier } from './passport-jwt.verifier';
 import { IntrospectionVerifier } from './remote/introspection.verifier';
 import { RemoteAuth } from './remote/remote-auth';
 import { RevocationController } from './revocation/revocation.controller';
+import { RevocationPruning } from './revocation/revocation-pruning.task';
 import { RevocationStore } from './revocation/revocation.store';
 import { Revocations } from './revocation/revocations.service';
 import { TokenVerifier } from './token-verifier';
@@ -20,18 +21,26 @@ import { TrustedIssuer } from './trusted-issuer';
 @Module({})
 export class AuthModule {
   static forRoot(config: AppConfig): DynamicModule {
-    const { developmentIssuer, revocationSecret } = config.auth;
+    const { developmentIssuer, revocationSecrets } = config.auth;
     const issuers: Provider[] = developmentIssuer
       ? [{ provide: DevelopmentIssuer, useFactory: () => DevelopmentIssuer.open(config.server.dataDir) }]
       : [];
     const controllers: Type[] = [
       ...(developmentIssuer ? [DevTokenController] : []),
-      ...(revocationSecret === undefined ? [] : [RevocationController]),
+      ...(revocationSecrets.length === 0 ? [] : [RevocationController]),
     ];
     return {
       module: AuthModule,
       global: true,
-      providers: [...VERIFYING, AuthIndicator, AuthService, RevocationStore, Revocations, ...issuers],
+      providers: [
+        ...VERIFYING,
+        AuthIndicator,
+        AuthService,
+        RevocationPruning,
+        RevocationStore,
+        Revocations,
+        ...issuers,
+      ],
       controllers,
       exports: [TokenVerifier, AuthService, Revocations, ...(developmentIssuer ? [DevelopmentIssuer] : [])],
     };

@@ -1,4 +1,4 @@
-import { integer, list, text, textOr, url } from './setting';
+import { integer, list, signingKeys, text, textOr, url } from './setting';
 
 export const CHANNEL_NAMES = ['pagerduty', 'opsgenie', 'slack', 'email', 'webhook'] as const;
 
@@ -67,7 +67,8 @@ export const alertSettings = {
   slackUrl: textOr('SLACK_URL', 'https://slack.com', 'Web API of Slack.'),
   emailTo: text('ALERT_EMAIL_TO', 'One address that gets alerts by e-mail; needs SMTP_URL.'),
   webhookUrl: url('ALERT_WEBHOOK_URL', ['http', 'https'], 'Gets alerts as JSON, signed after Standard Webhooks.'),
-  webhookSecret: text('ALERT_WEBHOOK_SECRET', 'Signs those webhooks: whsec_ and 24 to 64 bytes in base64.', {
-    secret: true,
-  }),
+  webhookSecrets: signingKeys(
+    'ALERT_WEBHOOK_SECRET',
+    'Key that signs those webhooks: whsec_ and 24 to 64 bytes in base64. Several: each signs, for as long as a key is exchanged.',
+  ),
 } as const;

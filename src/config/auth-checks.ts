@@ -17,10 +17,6 @@ export function authChecks(auth: AuthSection, production: boolean): Check[] {
     ...claimChecks(auth),
     ...clientChecks(auth),
     ...urlChecks(auth, production),
-    [
-      auth.revocationSecret !== undefined && !isWebhookSecret(auth.revocationSecret),
-      hidden('AUTH_REVOCATION_SECRET', 'whsec_ and the base64 of 24 to 64 bytes (Standard Webhooks)'),
-    ],
   ];
 }
 
@@ -100,12 +96,6 @@ function urlChecks(auth: AuthSection, production: boolean): Check[] {
     const bad = url !== undefined && (url.username !== '' || url.password !== '' || open);
     return [bad, hidden(name, 'a URL without credentials; https:// with NODE_ENV=production, but for loopback')];
   });
-}
-
-function isWebhookSecret(secret: string): boolean {
-  const [, encoded] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
-  const { length } = Buffer.from(encoded ?? '', 'base64');
-  return length >= 24 && length <= 64;
 }
 
 function absent(name: string, allowed: string): ConfigurationProblem {

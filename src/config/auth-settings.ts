@@ -1,4 +1,4 @@
-import { choice, flag, integer, list, text, url } from './setting';
+import { choice, flag, integer, list, signingKeys, text, url } from './setting';
 
 /** Who may come in: where tokens are trusted from, and what happens while nobody can say. */
 export const authSettings = {
@@ -64,10 +64,9 @@ export const authSettings = {
     'AUTH_EMAIL_CLAIM',
     'Claim with the e-mail address of a user, such as email, kept for digests to those who do not come back. Unset: none is kept.',
   ),
-  revocationSecret: text(
+  revocationSecrets: signingKeys(
     'AUTH_REVOCATION_SECRET',
-    'Secret (whsec_…) of the webhook POST /auth/revocations. Unset: no such webhook, and nothing is revoked.',
-    { secret: true },
+    'Secret (whsec_…) of the webhook POST /auth/revocations; several: any of them counts. Unset: no such webhook, and nothing is revoked.',
   ),
   revocationDays: integer(
     'AUTH_REVOCATION_DAYS',

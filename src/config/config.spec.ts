@@ -86,6 +86,7 @@ describe('loadConfig', () => {
     ['introspection', { ...client, AUTH_INTROSPECTION_URL: 'https://issuer.example/introspect' }],
     ['an issuer on loopback', { ...audience, AUTH_ISSUER: 'http://127.0.0.1:8080' }],
     ['a webhook for revocations', { ...PRODUCTION, AUTH_REVOCATION_SECRET: webhookSecret }],
+    ['two secrets of it', { ...PRODUCTION, AUTH_REVOCATION_SECRET: `${webhookSecret}, ${webhookSecret}` }],
   ])('trusts %s in production', (_, environment) => {
     expect(loadConfig({ NODE_ENV: 'production', ...environment }).auth.developmentIssuer).toBe(false);
   });
@@ -104,6 +105,11 @@ describe('loadConfig', () => {
       'a secret as a public key',
       { ...audience, AUTH_ISSUER: 'https://issuer.example', AUTH_JWT_ALGORITHMS: 'ES256,HS256' },
       ['AUTH_JWT_ALGORITHMS'],
+    ],
+    [
+      'a guessable webhook secret beside a good one',
+      { ...PRODUCTION, AUTH_REVOCATION_SECRET: `${webhookSecret} secret` },
+      ['AUTH_REVOCATION_SECRET'],
     ],
     ['a guessable webhook secret', { ...PRODUCTION, AUTH_REVOCATION_SECRET: 'secret' }, ['AUTH_REVOCATION_SECRET']],
   ])('does not trust %s', (_, environment, names) => {

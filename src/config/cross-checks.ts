@@ -31,7 +31,7 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
       { name: 'EXPOSE_ROOT_CAUSES', found: '1', allowed: '0 with NODE_ENV=production' },
     ],
     [
-      recovery.webhookUrl !== undefined && recovery.webhookSecret === undefined,
+      recovery.webhookUrl !== undefined && recovery.webhookSecrets.length === 0,
       { name: 'FALLBACK_WEBHOOK_SECRET', found: '', allowed: 'a signing key, required with FALLBACK_WEBHOOK_URL' },
     ],
     [
@@ -57,7 +57,6 @@ export function crossCheck(sections: Sections): ConfigurationProblem[] {
 /** A channel that is named needs what it is reached by. */
 function channelProblems({ alerts, outbound }: Sections): ConfigurationProblem[] {
   const slack = alerts.slackWebhookUrl ?? (alerts.slackToken && alerts.slackChannel);
-  const key = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/.test(alerts.webhookSecret ?? '') ? alerts.webhookSecret : undefined;
   const needed: readonly [channel: string, setting: string, found: string | undefined][] = [
     ['pagerduty', 'PAGERDUTY_ROUTING_KEY', alerts.pagerdutyRoutingKey],
     ['opsgenie', 'OPSGENIE_API_KEY', alerts.opsgenieApiKey],
@@ -65,7 +64,7 @@ function channelProblems({ alerts, outbound }: Sections): ConfigurationProblem[]
     ['email', 'ALERT_EMAIL_TO', alerts.emailTo],
     ['email', 'SMTP_URL', outbound.smtpUrl],
     ['webhook', 'ALERT_WEBHOOK_URL', alerts.webhookUrl],
-    ['webhook', 'ALERT_WEBHOOK_SECRET', key],
+    ['webhook', 'ALERT_WEBHOOK_SECRET', alerts.webhookSecrets[0]],
   ];
   return needed
     .filter(([channel, , found]) => alerts.channels.includes(channel) && !found)

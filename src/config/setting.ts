@@ -139,17 +139,21 @@ export function url(name: string, protocols: readonly string[], explanation: str
   return define(name, schema, allowed, explanation, { secret: true });
 }
 
-/** A key for signing webhooks, as Standard Webhooks writes it. */
-export function signingKey(name: string, explanation: string): Setting<string | undefined> {
-  const schema = z
+/** Keys for signing webhooks, as Standard Webhooks writes them: several while one is exchanged for another. Unset: none. */
+export function signingKeys(name: string, explanation: string): Setting<readonly string[]> {
+  const key = z
     .string()
     .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/)
     .refine((value) => {
       const { length } = Buffer.from(value.slice('whsec_'.length), 'base64');
       return length >= 24 && length <= 64;
-    })
-    .optional();
-  return define(name, schema, 'whsec_ and 24 to 64 random bytes in base64', explanation, { secret: true });
+    });
+  const schema = z
+    .string()
+    .transform((value) => value.split(/[\s,]+/).filter((part) => part !== ''))
+    .pipe(z.array(key));
+  const allowed = 'whsec_ and 24 to 64 random bytes in base64; several of them separated by commas or spaces';
+  return define(name, withDefault<readonly string[]>(schema, []), allowed, explanation, { secret: true });
 }
 
 /** A JSON object, or the path of a file that holds it; unset, it is empty. */

@@ -1,7 +1,7 @@
 import { alertSettings } from './alert-settings';
 import { authSettings } from './auth-settings';
 import { llmSettings } from './llm-settings';
-import { choice, flag, integer, list, signingKey, text, textOr, url } from './setting';
+import { choice, flag, integer, list, signingKeys, text, textOr, url } from './setting';
 import { telemetrySettings } from './telemetry-settings';
 
 /** Every setting of Clarion, by the room that reads it. `.env.example` is generated from this. */
@@ -326,9 +326,9 @@ export const settings = {
       ['http', 'https'],
       'Gets a signed webhook about each user who did not come back. Unset: none is sent.',
     ),
-    webhookSecret: signingKey(
+    webhookSecrets: signingKeys(
       'FALLBACK_WEBHOOK_SECRET',
-      'Key that signs these webhooks (Standard Webhooks). Required with FALLBACK_WEBHOOK_URL.',
+      'Key that signs these webhooks (Standard Webhooks). Required with FALLBACK_WEBHOOK_URL. Several: each signs, for as long as a key is exchanged.',
     ),
     fallbackAttempts: integer('FALLBACK_ATTEMPTS', 1, 50, 10, 'Tries to send one digest by one channel.'),
     fallbackRetryMs: integer(

@@ -29,11 +29,20 @@ describe('a request to a peer', () => {
 
   it('carries a signature that the library of receivers verifies, and that another body fails', async () => {
     const body = JSON.stringify({ text: 'naïve 🎉' });
-    await http.send({ url: receiver.url, body, headers: webhookHeaders({ secret: SECRET, id: 'msg_1', body }) });
+    await http.send({ url: receiver.url, body, headers: webhookHeaders({ secrets: [SECRET], id: 'msg_1', body }) });
     const [received] = receiver.received;
     expect(verified(SECRET, received!)).toEqual({ text: 'naïve 🎉' });
     expect(received!.headers['webhook-id']).toBe('msg_1');
     expect(() => verified(SECRET, { ...received!, body: body.replace('naïve', 'native') })).toThrow();
+  });
+
+  it('is signed by every secret, so that a receiver may know the old one or the new one', async () => {
+    const other = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const headers = webhookHeaders({ secrets: [other, SECRET], id: 'msg_1', body: '{}' });
+    await http.send({ url: receiver.url, body: '{}', headers });
+    for (const secret of [SECRET, other]) expect(verified(secret, receiver.received[0]!)).toEqual({});
+    const stranger = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+    expect(() => verified(stranger, receiver.received[0]!)).toThrow();
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../persistence';
 import { Fallback, RecoveryRounds } from '../recovery';
+import { ReportedFailure } from './job-failures';
 import type { JobData } from './queue-definitions';
 import { waitOut } from './wait-out';
 
@@ -19,8 +20,10 @@ export class RecoveryProcessor {
     return waitOut(this.database, this.stopping.signal, () => this.rounds.look(job));
   }
 
-  deliver(job: JobData<'fallback-delivery'>): Promise<void> {
-    return waitOut(this.database, this.stopping.signal, () => this.fallback.deliver(job));
+  /** @throws ReportedFailure for a digest that is given up: its job stays as a dead letter, and may be retried */
+  async deliver(job: JobData<'fallback-delivery'>): Promise<void> {
+    const failure = await waitOut(this.database, this.stopping.signal, () => this.fallback.deliver(job));
+    if (failure !== null) throw new ReportedFailure(failure, true);
   }
 
   /** Jobs do not wait any more. */

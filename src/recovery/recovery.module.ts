@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DueStore } from './due.store';
 import { DeliveryStore } from './fallback/delivery.store';
+import { Digests } from './fallback/digests.service';
 import { EmailChannel } from './fallback/email.channel';
 import { FallbackChannels } from './fallback/fallback-channels';
 import { Fallback } from './fallback/fallback.service';
@@ -14,6 +15,7 @@ import { RecoveryStore } from './recovery.store';
 @Module({
   providers: [
     DeliveryStore,
+    Digests,
     DueStore,
     EmailChannel,
     Fallback,
@@ -24,6 +26,6 @@ import { RecoveryStore } from './recovery.store';
     RecoverySweep,
     WebhookChannel,
   ],
-  exports: [Fallback, RecoveryRounds],
+  exports: [Digests, Fallback, RecoveryRounds],
 })
 export class RecoveryModule {}

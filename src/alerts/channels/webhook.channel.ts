@@ -19,7 +19,7 @@ export class WebhookChannel implements AlertChannel {
 
   send(notice: AlertNotice, id: string, target: string | null): Promise<ChannelOutcome> {
     const body = JSON.stringify({ type: `alert.${notice.action}`, timestamp: notice.opened_at, data: notice });
-    const headers = webhookHeaders({ secret: this.settings.webhookSecret ?? '', id, body });
+    const headers = webhookHeaders({ secrets: this.settings.webhookSecrets, id, body });
     return this.http.send({ url: target ?? '', headers, body });
   }
 }

@@ -27,14 +27,14 @@ const RevocationEvent = z.object({
 /** Mounted where AUTH_REVOCATION_SECRET is set: the issuer says which tokens do not count any more. */
 @Controller('auth')
 export class RevocationController {
-  private readonly webhook: Webhook;
+  private readonly webhooks: readonly Webhook[];
   private readonly keepMs: number;
 
   constructor(
     private readonly revocations: Revocations,
     { auth }: AppConfig,
   ) {
-    this.webhook = new Webhook(auth.revocationSecret ?? '');
+    this.webhooks = auth.revocationSecrets.map((secret) => new Webhook(secret));
     this.keepMs = auth.revocationDays * DAY_MS;
   }
 
@@ -58,11 +58,9 @@ export class RevocationController {
   }
 
   private assertSigned(rawBody: Buffer | undefined, headers: Record<string, string>): void {
-    try {
-      this.webhook.verify(rawBody ?? '', headers, { jsonParse: false });
-    } catch (cause) {
-      throw ComponentError.authentication('AUTH_WEBHOOK_SIGNATURE', { cause });
-    }
+    const refusals = this.webhooks.map((webhook) => refusalOf(webhook, rawBody ?? '', headers));
+    const [refusal] = refusals;
+    if (!refusals.includes(null) && refusal) throw refusal;
   }
 
   /** Without `before` all tokens count that existed when the event was made, however often and late it is sent. */
@@ -71,5 +69,15 @@ export class RevocationController {
     if ('token_sha256' in data) return { kind: 'token', value: data.token_sha256, before: null, expires_at };
     if ('jti' in data) return { kind: 'jti', value: data.jti, before: null, expires_at };
     return { kind: 'subject', value: data.sub, before: data.before ?? timestamp, expires_at };
+  }
+}
+
+/** Null for a signature of this secret. */
+function refusalOf(webhook: Webhook, rawBody: Buffer | string, headers: Record<string, string>): ComponentError | null {
+  try {
+    webhook.verify(rawBody, headers, { jsonParse: false });
+    return null;
+  } catch (cause) {
+    return ComponentError.authentication('AUTH_WEBHOOK_SIGNATURE', { cause });
   }
 }

@@ -7,7 +7,6 @@ import { type Revocation, RevocationList } from './revocation';
 import { RevocationStore } from './revocation.store';
 
 const POLL_MS = 1_000;
-const PRUNE_MS = 600_000;
 const BEGINNING = new Date(0);
 
 /** What was revoked, known to this process: at once where it was told itself, within a second or two where another was. */
@@ -15,7 +14,7 @@ const BEGINNING = new Date(0);
 export class Revocations implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly list = new RevocationList();
   private readonly listeners: (() => void)[] = [];
-  private readonly loops: readonly PeriodicLoop[];
+  private readonly loop: PeriodicLoop;
   private readonly used: boolean;
   private loaded = false;
   private readUntil = BEGINNING;
@@ -26,27 +25,29 @@ export class Revocations implements OnApplicationBootstrap, OnModuleDestroy {
     reporter: FailureReporter,
     { auth }: AppConfig,
   ) {
-    this.used = auth.revocationSecret !== undefined;
-    const loop = (name: string, everyMs: number, work: () => Promise<void>) =>
-      new PeriodicLoop({ name, everyMs, work, reporter, component: 'Authentication' });
-    this.loops = [
-      loop('auth.revocations', POLL_MS, () => this.poll()),
-      loop('auth.revocations.prune', PRUNE_MS, () => this.prune()),
-    ];
+    this.used = auth.revocationSecrets.length > 0;
+    const work = (): Promise<void> => this.poll();
+    this.loop = new PeriodicLoop({
+      name: 'auth.revocations',
+      everyMs: POLL_MS,
+      work,
+      reporter,
+      component: 'Authentication',
+    });
   }
 
   onApplicationBootstrap(): void {
     if (!this.used) return;
-    for (const loop of this.loops) loop.start();
+    this.loop.start();
     // After an outage it may be another database, whose clock says something else.
     this.database.onReady(() => {
       this.readUntil = BEGINNING;
-      void this.loops[0]?.trigger();
+      void this.loop.trigger();
     });
   }
 
   async onModuleDestroy(): Promise<void> {
-    await Promise.all(this.loops.map((loop) => loop.stop()));
+    await this.loop.stop();
   }
 
   /** Calls `listener` whenever more has been revoked. It must not throw. */
@@ -71,17 +72,18 @@ export class Revocations implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.revokes(principal)) throw ComponentError.authentication('AUTH_TOKEN_REVOKED');
   }
 
+  /** Forgets what concerns no living token any more. @throws what the database throws */
+  async prune(): Promise<void> {
+    this.list.forgetEnded(new Date());
+    if (this.database.ready) await this.store.prune();
+  }
+
   private async poll(): Promise<void> {
     if (!this.database.ready) return;
     const changed = await this.store.changedSince(this.readUntil);
     this.readUntil = changed.at(-1)?.changed_at ?? this.readUntil;
     this.loaded = true;
     this.learn(changed);
-  }
-
-  private async prune(): Promise<void> {
-    this.list.forgetEnded(new Date());
-    if (this.database.ready) await this.store.prune();
   }
 
   private learn(revocations: readonly Revocation[]): void {

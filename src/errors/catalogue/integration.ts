@@ -70,6 +70,12 @@ export const INTEGRATION = defineReasons('Integration', {
     message: 'A component is not well',
     publicDetails: ['indicator'],
   },
+  DIGEST_NOT_FOUND: {
+    severity: 'info',
+    http: 404,
+    message: 'No digest that could not be sent has this id',
+    publicDetails: ['id'],
+  },
   FALLBACK_DELIVERY_FAILED: {
     severity: 'error',
     http: 502,

@@ -44,6 +44,8 @@ SELECT d.id, d.channel, d.round, r.user_id, d.to_seq, m.epoch, m.email, m.locale
 FROM fallback_deliveries d JOIN recoveries r ON r.id = d.recovery_id JOIN mailboxes m USING (user_id)
 WHERE d.id = $1 AND d.round = $2 AND d.ended_at IS NULL`;
 
+const REOPEN = `UPDATE fallback_deliveries SET state = 'pending', ended_at = NULL, problem = NULL, support_code = NULL, next_at = now()`;
+
 /** Of an error only what it says to users; of content only the beginning. */
 const ITEMS = `
 SELECT seq, type, thread_id, run_id, created_at, count(*) OVER ()::int AS total,
@@ -78,6 +80,24 @@ export class DeliveryStore {
   async find(id: string, round: number): Promise<Delivery | null> {
     const [delivery] = await this.database.query<Delivery>(FIND, [id, round]);
     return delivery ?? null;
+  }
+
+  /** One more try at a delivery that has failed in this very round, whose job somebody has retried; says whether there is one. */
+  async reopen(id: string, round: number): Promise<boolean> {
+    const rows = await this.database.query(
+      `${REOPEN}, round = round - 1 WHERE id = $1 AND state = 'failed' AND round = $2 + 1 RETURNING 1`,
+      [id, round],
+    );
+    return rows.length > 0;
+  }
+
+  /** All tries anew at a delivery that has failed, with the same id; undefined where none has. */
+  async resend(tx: Transaction, id: string): Promise<RoundJob | undefined> {
+    const [job] = await tx.query<RoundJob>(
+      `${REOPEN}, round = 0, dispatch = dispatch + 1 WHERE id = $1 AND state = 'failed' RETURNING id, round, dispatch, 0 AS delay_ms`,
+      [id],
+    );
+    return job;
   }
 
   /** What the delivery has to say; null for nothing. */

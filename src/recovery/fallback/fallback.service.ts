@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config';
-import { ComponentError, FailureReporter } from '../../errors';
+import { ComponentError, type Failure, FailureReporter } from '../../errors';
 import type { SendFailure } from '../../outbound';
 import type { Transaction } from '../../persistence';
 import { backoff } from '../backoff';
@@ -30,11 +30,12 @@ export class Fallback {
 
   /**
    * One try; nothing if it was made already. It is recorded after the peer has answered: a process that dies in between sends the same id
-   * again.
+   * again. A job that has failed and is retried by hand is one more try.
+   * @returns the failure, reported, that ended the delivery
    */
-  async deliver({ id, round }: { readonly id: string; readonly round: number }): Promise<void> {
-    const delivery = await this.store.find(id, round);
-    if (delivery === null) return;
+  async deliver({ id, round }: { readonly id: string; readonly round: number }): Promise<Failure | null> {
+    const delivery = (await this.store.find(id, round)) ?? (await this.reopened(id, round));
+    if (delivery === null) return null;
     const digest = await this.store.digest(delivery);
     if (digest === null) return this.end(delivery, 'dropped');
     const outcome = await this.channels.get(delivery.channel).send(digest);
@@ -43,31 +44,38 @@ export class Fallback {
     return this.fail(delivery, outcome);
   }
 
-  private async retry(delivery: Delivery, problem: SendFailure): Promise<void> {
+  private async reopened(id: string, round: number): Promise<Delivery | null> {
+    return (await this.store.reopen(id, round)) ? this.store.find(id, round) : null;
+  }
+
+  private async retry(delivery: Delivery, problem: SendFailure): Promise<null> {
     const { fallbackRetryMs, maxDelayMs } = this.config.recovery;
     const asked = Math.min(problem.retryAfterMs ?? 0, maxDelayMs);
     const delay = Math.max(asked, backoff(fallbackRetryMs, maxDelayMs, delivery.round));
     const job = await this.store.again(delivery, delay, problem);
-    if (job === null) return;
+    if (job === null) return null;
     this.metrics.fallback.inc({ channel: delivery.channel, outcome: 'retried' });
     await this.queue.schedule('fallback-delivery', [job]);
+    return null;
   }
 
-  private async fail(delivery: Delivery, problem: SendFailure): Promise<void> {
+  private async fail(delivery: Delivery, problem: SendFailure): Promise<Failure> {
     const { channel, round, user_id, id } = delivery;
     const { kind, status, detail } = problem;
     const details = { channel, kind, status, detail, attempts: round + 1, delivery_id: id };
     const error = ComponentError.integration('FALLBACK_DELIVERY_FAILED', { details });
-    const { support_code } = await this.reporter.report(error, { operation: 'recovery.fallback', user_id });
-    await this.end(delivery, 'failed', { problem, supportCode: support_code });
+    const failure = await this.reporter.report(error, { operation: 'recovery.fallback', user_id });
+    await this.end(delivery, 'failed', { problem, supportCode: failure.support_code });
+    return failure;
   }
 
   private async end(
     delivery: Delivery,
     state: DeliveryEnd,
     more: { problem?: SendFailure; supportCode?: string } = {},
-  ): Promise<void> {
+  ): Promise<null> {
     const ended = await this.store.end(delivery, state, more);
     if (ended) this.metrics.fallback.inc({ channel: delivery.channel, outcome: state });
+    return null;
   }
 }

@@ -20,9 +20,9 @@ export class WebhookChannel implements FallbackChannel {
   }
 
   send(digest: Digest): Promise<HttpOutcome> {
-    const { webhookUrl: url = '', webhookSecret: secret = '' } = this.config.recovery;
+    const { webhookUrl: url = '', webhookSecrets: secrets } = this.config.recovery;
     const body = JSON.stringify(payloadOf(digest));
-    return this.http.send({ url, body, headers: webhookHeaders({ secret, id: digest.id, body }) });
+    return this.http.send({ url, body, headers: webhookHeaders({ secrets, id: digest.id, body }) });
   }
 }
 

@@ -162,6 +162,11 @@ export const SERVICE: TranslatedTexts = {
     user_friendly_message: 'Ein Teil des Dienstes ist nicht, wie er sein sollte. Noch ist davon nichts zu merken.',
     action_required: 'Nichts zu tun',
   },
+  DIGEST_NOT_FOUND: {
+    message: 'Diese Zusammenfassung gibt es nicht',
+    user_friendly_message: 'Unter dieser Kennung ist keine Zusammenfassung gescheitert.',
+    action_required: 'Die Kennung den Zahlen des Benutzers entnehmen',
+  },
   FALLBACK_DELIVERY_FAILED: {
     message: 'Unser Hinweis auf Wartendes kam nicht an',
     user_friendly_message: 'Während der Abwesenheit kam unsere Nachricht über das, was wartet, nicht durch.',

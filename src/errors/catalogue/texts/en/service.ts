@@ -159,6 +159,11 @@ export const SERVICE = {
     user_friendly_message: 'A part of the service is not as it should be. What you do is not affected yet.',
     action_required: 'Nothing to do',
   },
+  DIGEST_NOT_FOUND: {
+    message: 'There is no such digest',
+    user_friendly_message: 'No digest that could not be sent has this id.',
+    action_required: 'Take the id from the statistics of the user',
+  },
   FALLBACK_DELIVERY_FAILED: {
     message: 'We could not tell you what is waiting',
     user_friendly_message: 'You were away, and our message about what is waiting for you did not get through.',
