@@ -52,6 +52,7 @@ export class AlertEngine {
     }
     const messages = await this.store.alone((tx, now) => this.evaluateIn(tx, now));
     await this.deliveries.wake(messages ?? []);
+    if (messages !== null) await this.deliveries.sendStranded();
   }
 
   private async evaluateIn(tx: Transaction, now: number): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid';
 import { AlertBench, failed, until } from './alert-bench.fixture';
 
 const bench = AlertBench.use();
@@ -169,6 +170,19 @@ describe('the outbox', () => {
     bench.health = { redis: failed('REDIS_UNAVAILABLE') };
     await look();
     expect(bench.words()).toEqual(['trigger redis']);
+  });
+
+  it('sends without the workers of the queue when none of them fetches a message', async () => {
+    const { look, queue } = bench.createNode();
+    queue.mode = 'forget';
+    bench.health = { supervisor: failed('NO_WORKERS') };
+    await look();
+    // As if it had been stored an hour ago: the time is in the id.
+    const anHourAgo = uuidv7({ msecs: Date.now() - 3_600_000 });
+    await bench.database.query('UPDATE alert_deliveries SET id = $1', [anHourAgo]);
+    await look();
+    await until(() => bench.peer.received.length > 0);
+    expect(bench.words()).toEqual(['trigger supervisor']);
   });
 
   it('keeps the order of what is said about one alert', async () => {

@@ -22,6 +22,9 @@ interface Attempt {
 export const DELIVERY_ATTEMPTS = 5;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** So long the queue may take before a message is sent without it: its workers may be what is alerted about. */
+const STRANDED_MS = 3_000;
+const MOST_STRANDED = 20;
 
 /** Sends what is in the outbox: by its channel, as often as that allows, then by the next one. */
 @Injectable()
@@ -58,6 +61,11 @@ export class AlertDeliveries {
     await this.store.sent(id);
     await this.wake(await this.store.idle(1, delivery.alert_id));
     return { ok: true };
+  }
+
+  /** Sends what the queue has taken and no worker fetches. Sending goes on after this. @throws ComponentError DATABASE_* */
+  async sendStranded(): Promise<void> {
+    for (const id of await this.store.stranded(STRANDED_MS, MOST_STRANDED)) void this.sendHere(id);
   }
 
   private async sendHere(id: string): Promise<void> {

@@ -95,6 +95,17 @@ export class DeliveryStore {
     return rows.map(({ id }) => id);
   }
 
+  /** Messages that were stored so long ago and that nobody has ever taken. */
+  async stranded(forMs: number, limit: number): Promise<string[]> {
+    // Ids begin with the time at which they were made.
+    const before = uuidv7({ msecs: Date.now() - forMs, random: new Uint8Array(16) });
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM alert_deliveries WHERE status = 'pending' AND holder IS NULL AND id < $1 ORDER BY id LIMIT $2`,
+      [before, limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
   /** How the last message ended on each channel, of the last day. */
   lastEnds(): Promise<{ channel: string; status: DeliveryEnd; support_code: string | null }[]> {
     return this.database.query(
