@@ -4,7 +4,9 @@ import { ComponentError, FailureReporter, PeriodicLoop } from '../../errors';
 import { PROVIDER } from './model-provider.service';
 import { reasonOfStatus } from './provider-failure';
 
+/** The longest look; never longer than a model may be silent. */
 const PROBE_MS = 10_000;
+const MAX_LIST_BYTES = 4_194_304;
 
 /** What the last look at the provider found. */
 export interface Probe {
@@ -50,27 +52,49 @@ export class ProviderProbe implements OnApplicationBootstrap, OnApplicationShutd
       return { at: new Date(), latency_ms: Math.round(performance.now() - started), status, failure };
     };
     try {
-      const { status } = await this.models();
-      const reason = reasonOfStatus(status);
+      const { status, json } = await this.models();
+      const reason = reasonOfStatus(status) ?? (json ? null : 'PROVIDER_RESPONSE_INVALID');
       // Not every provider lists its models; it is there.
       if (reason === null || reason === 'PROVIDER_MODEL_UNKNOWN') return found(status, null);
       return found(status, ComponentError.dependencies(reason, { details: { provider: PROVIDER, status } }));
     } catch (cause) {
-      return found(
-        null,
-        ComponentError.dependencies('PROVIDER_UNAVAILABLE', { cause, details: { provider: PROVIDER } }),
-      );
+      const reason = isTimeout(cause) ? 'PROVIDER_TIMEOUT' : 'PROVIDER_UNAVAILABLE';
+      return found(null, ComponentError.dependencies(reason, { cause, details: { provider: PROVIDER } }));
     }
   }
 
-  private async models(): Promise<Response> {
-    const { baseUrl = '', apiKey } = this.config.llm;
+  private async models(): Promise<{ status: number; json: boolean }> {
+    const { baseUrl = '', apiKey, silenceMs } = this.config.llm;
     const response = await fetch(`${baseUrl.replace(/\/+$/, '')}/models`, {
       headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
       redirect: 'manual',
-      signal: AbortSignal.timeout(PROBE_MS),
+      signal: AbortSignal.timeout(Math.min(PROBE_MS, silenceMs)),
     });
+    if (response.ok) return { status: response.status, json: await isJson(response) };
     await response.body?.cancel();
-    return response;
+    return { status: response.status, json: false };
   }
+}
+
+/** Whether it answers as a provider does, and not a page of something that stands before it. */
+async function isJson(response: Response): Promise<boolean> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    // So long a list is not read to its end.
+    if (bytes > MAX_LIST_BYTES) return true;
+  }
+  try {
+    JSON.parse(Buffer.concat(chunks).toString());
+    return true;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
 }
