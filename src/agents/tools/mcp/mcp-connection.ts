@@ -18,9 +18,9 @@ import { ServerProcess } from './server-process';
 
 const CONNECT_MS = 10_000;
 const PING_EVERY_MS = 15_000;
-const PING_MS = 5_000;
+const PING_MS = 2_000;
 const FIRST_BACKOFF_MS = 500;
-const LONGEST_BACKOFF_MS = 30_000;
+const LONGEST_BACKOFF_MS = 5_000;
 const MAX_BYTES = 16_777_216;
 const CLIENT = { name: 'clarion', version: '1' };
 
@@ -40,6 +40,8 @@ export class McpConnection {
   private readonly stopping = new AbortController();
   private session: Session | null = null;
   private keeping: Promise<void> = Promise.resolve();
+  /** Resolved by what makes it doubtful that the server is there. */
+  private doubt = Promise.withResolvers<void>();
   /** Why there is no connection; null while there is one, or before the first attempt has ended. */
   failure: ComponentError | null = null;
 
@@ -99,6 +101,7 @@ export class McpConnection {
     if (error instanceof ToolError) return error;
     if (error instanceof ProtocolError) return new ToolError(error.message);
     if (error instanceof SdkError && error.code === SdkErrorCode.RequestTimeout) {
+      this.doubt.resolve();
       return new ToolError(`No result within ${this.settings.timeout_ms} ms.`);
     }
     if (error instanceof SdkError && error.code === SdkErrorCode.InvalidResult) {
@@ -164,13 +167,18 @@ export class McpConnection {
     });
   }
 
-  /** Resolves when the connection is over; closes one whose server answers no ping. */
+  /** Resolves when the connection is over; closes one whose server answers no ping, now and then or after a doubt. */
   private async watch({ client, closed }: Session): Promise<void> {
     const over = closed.then(() => true);
     for (;;) {
       const { signal } = this.stopping;
-      const pause = Promise.allSettled([delay(PING_EVERY_MS, undefined, { signal })]).then(() => false);
-      if ((await Promise.race([over, pause])) || signal.aborted) return;
+      this.doubt = Promise.withResolvers();
+      const waited = new AbortController();
+      const until = AbortSignal.any([signal, waited.signal]);
+      const pause = Promise.allSettled([delay(PING_EVERY_MS, undefined, { signal: until })]).then(() => false);
+      const ended = await Promise.race([over, pause, this.doubt.promise.then(() => false)]);
+      waited.abort();
+      if (ended || signal.aborted) return;
       try {
         await client.ping({ timeout: PING_MS, signal });
       } catch (error) {
