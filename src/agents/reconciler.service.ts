@@ -62,7 +62,7 @@ export class Reconciler {
       [JOB_MISSING_AFTER_MS, this.lastLate, BATCH],
     );
     this.lastLate = late.length < BATCH ? FIRST_ID : (late.at(-1)?.run_id ?? FIRST_ID);
-    if (late.length === 0) return;
+    if (late.length === 0 || !this.queue.open) return;
     const pending = await this.queue.pending(late);
     const here = new Set(this.active.ids());
     const lost = late.filter(({ run_id }) => !pending.has(run_id) && !here.has(run_id));
