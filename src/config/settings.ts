@@ -254,7 +254,7 @@ export const settings = {
     ),
     noWorkerNoticeMs: integer(
       'RUN_NO_WORKER_NOTICE_MS',
-      1_000,
+      100,
       86_400_000,
       10_000,
       'After which wait for a worker, in which none begins any run, the user is told NO_WORKER_AVAILABLE; the run stays queued.',
