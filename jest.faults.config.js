@@ -6,4 +6,6 @@ module.exports = {
   ...base,
   testMatch: ['<rootDir>/test/faults/**/*.spec.ts', '**/*.faults.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
+  globalSetup: '<rootDir>/test/faults/matrix/global-setup.ts',
+  globalTeardown: '<rootDir>/test/faults/matrix/global-teardown.ts',
 };

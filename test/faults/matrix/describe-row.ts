@@ -1,6 +1,6 @@
 import { redisIsHere } from '../../support/redis-server';
-import { playCell } from './play-cell';
-import { MATRIX, type RowName, toldCells } from './matrix';
+import { playCell, playSurvival } from './play-cell';
+import { cellsToRun, MATRIX } from './matrix';
 import { keepLog, keepResult } from './results';
 import { STAGINGS } from './stagings';
 import { World } from './world';
@@ -8,23 +8,24 @@ import { World } from './world';
 jest.setTimeout(90_000);
 
 /** Runs the cells of a row, one after the other, in one world. */
-export function describeRow(name: RowName): void {
+export function describeRow(name: keyof typeof STAGINGS): void {
   const describeIfRedis = redisIsHere() ? describe : describe.skip;
   describeIfRedis(`${name}, when it is`, () => {
     let world: World;
-    const { roles, act, faults } = STAGINGS[name];
+    const { cast, act, faults } = STAGINGS[name];
 
     beforeAll(async () => {
-      world = await World.start(roles);
+      world = await World.start(cast);
     });
     afterAll(async () => {
       keepLog(name, world.processes.map(({ output }) => output).join('\n'));
       await world.dispose();
     });
 
-    it.each(toldCells(name))('$fault', async ({ fault, reasons }) => {
-      const play = { name: `${name}-${fault}`, row: MATRIX[name], reasons, inject: faults[fault]!, act };
-      keepResult(name, fault, await playCell(world, play));
+    it.each(cellsToRun(name))('$fault', async ({ fault, ...cell }) => {
+      const user = `${name}-${fault}`.replaceAll(' ', '-');
+      const play = { ...cell, name: user, row: MATRIX[name], inject: faults[fault]!, act };
+      keepResult(name, fault, await (cell.kind === 'survived' ? playSurvival : playCell)(world, play));
     });
   });
 }

@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import type { FaultyProxy } from '../../support/faulty-proxy';
 import { administrate, adminUrl } from '../../support/database';
+import { fails } from '../../support/llm-server';
 import type { Fault } from './matrix';
 import type { World } from './world';
 
@@ -11,6 +15,8 @@ export type Injection = (world: World) => Promise<() => Promise<void>>;
 const SLOW_MS = 2_500;
 const FLAP_DOWN_MS = 700;
 const FLAP_UP_MS = 300;
+/** Longer than a heartbeat may be away. */
+const FROZEN_MS = 2_500;
 
 /** What a proxy can do to whoever talks through it. @param nonsense what is said in place of answers */
 export function throughProxy(
@@ -33,20 +39,35 @@ export function throughProxy(
   };
 }
 
-async function flap(proxy: FaultyProxy): Promise<() => Promise<void>> {
+function flap(proxy: FaultyProxy): () => Promise<void> {
+  return again(
+    () => proxy.shut(),
+    FLAP_DOWN_MS,
+    () => proxy.heal(),
+    FLAP_UP_MS,
+  );
+}
+
+/** Breaks and mends in turns. @returns what ends it, mended */
+function again(
+  breakIt: () => Promise<void> | void,
+  brokenMs: number,
+  mendIt: () => Promise<void> | void,
+  wellMs: number,
+): () => Promise<void> {
   const over = new AbortController();
   const pause = (ms: number) => Promise.allSettled([delay(ms, undefined, { signal: over.signal })]);
-  const flapping = (async () => {
+  const turns = (async () => {
     while (!over.signal.aborted) {
-      proxy.shut();
-      await pause(FLAP_DOWN_MS);
-      await proxy.heal();
-      await pause(FLAP_UP_MS);
+      await breakIt();
+      await pause(brokenMs);
+      await mendIt();
+      await pause(wellMs);
     }
   })();
   return async () => {
     over.abort();
-    await flapping;
+    await turns;
   };
 }
 
@@ -56,3 +77,95 @@ export const databaseRefuses: Injection = async ({ servers: { role } }) => {
   await administrate(adminUrl(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
   return () => administrate(adminUrl(), `ALTER ROLE ${role} LOGIN`);
 };
+
+/** Redis wants a password, from those that are connected too. */
+export const redisRefuses: Injection = async ({ servers: { redis } }) => {
+  const admin = new Redis(redis.url, { maxRetriesPerRequest: 0 });
+  admin.on('error', () => undefined); // the command fails as well
+  await admin.config('SET', 'requirepass', 'another');
+  await admin.auth('another');
+  await admin.client('KILL', 'SKIPME', 'yes');
+  return async () => {
+    await admin.config('SET', 'requirepass', '');
+    admin.disconnect();
+  };
+};
+
+/** The introspection endpoint does not know our client. */
+export const authRefuses: Injection = async ({ servers: { oidc } }) => {
+  oidc.answerBy((_request, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"invalid_client"}');
+    return true;
+  });
+  return async () => oidc.answerBy(null);
+};
+
+/** The provider does not know our key. */
+export const providerRefuses: Injection = async ({ servers: { llm } }) => {
+  const usual = llm.otherwise;
+  llm.modelsStatus = 401;
+  llm.otherwise = fails(401);
+  return async () => {
+    llm.modelsStatus = 200;
+    llm.otherwise = usual;
+  };
+};
+
+/** The server of tools lets nobody in. */
+export const mcpRefuses: Injection = async ({ proxies: { mcp } }) => {
+  mcp.babble('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+  return () => mcp.heal();
+};
+
+/** kill -9; another process takes the place when the fault is over. */
+export const killed: Injection = async (world) => {
+  await world.victim.crash();
+  return () => world.replaceVictim();
+};
+
+export const frozen: Injection = async ({ victim }) => {
+  victim.signal('SIGSTOP');
+  return async () => victim.signal('SIGCONT');
+};
+
+/** Stands still for seconds, again and again. */
+export const freezing: Injection = async ({ victim }) => {
+  const freeze = () => victim.signal('SIGSTOP');
+  const thaw = () => victim.signal('SIGCONT');
+  return again(freeze, FROZEN_MS, thaw, FLAP_UP_MS);
+};
+
+/** A file stands where the directory was. */
+export const directoryGone: Injection = async ({ processes: [clarion] }) => {
+  const { dataDir } = clarion!;
+  await takeAway(dataDir);
+  return () => bringBack(dataDir);
+};
+
+export const directoryComesAndGoes: Injection = async ({ processes: [clarion] }) => {
+  const { dataDir } = clarion!;
+  return again(
+    () => takeAway(dataDir),
+    FROZEN_MS,
+    () => bringBack(dataDir),
+    FLAP_UP_MS,
+  );
+};
+
+/** Not one byte more can be written to any file. */
+export const diskFull: Injection = async ({ processes: [clarion] }) => {
+  const limit = (soft: string) =>
+    void execFileSync('prlimit', ['--pid', String(clarion!.pid), `--fsize=${soft}:unlimited`]);
+  limit('0');
+  return async () => limit('unlimited');
+};
+
+async function takeAway(directory: string): Promise<void> {
+  await rename(directory, `${directory}.away`);
+  await writeFile(directory, '');
+}
+
+async function bringBack(directory: string): Promise<void> {
+  await rm(directory);
+  await rename(`${directory}.away`, directory);
+}

@@ -1,3 +1,4 @@
+import type { Severity } from '@clarion/protocol';
 import type { ClarionProcess } from '../../support/clarion-process';
 import type { World } from './world';
 
@@ -7,7 +8,7 @@ export interface LoggedFailure {
   readonly support_code: string;
   readonly reason: string;
   readonly component: string;
-  readonly severity: string;
+  readonly severity: Severity;
 }
 
 /** A message of an alert, as its receiver had it. */

@@ -2,13 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { DurableEvent, ErrorBody } from '@clarion/protocol';
 import { TERMINAL_EVENTS } from '@clarion/protocol';
 import { ChatClient, Refused } from '../../support/chat-client';
-import type { World } from './world';
+import { USE_TOOL, type World } from './world';
 
 /** A request that has neither an answer nor an error after this is a failure in silence. */
 const SILENT_AFTER_MS = 5_000;
 /** Long enough for a fault to meet it. */
 const UNDER_WAY = JSON.stringify({ tokens: 120, per_second: 40 });
 const SHORT = JSON.stringify({ tokens: 3, per_second: 0 });
+
+/** An attempt to connect that nobody answers; the next one reaches another gateway. */
+const CONNECT_MS = 700;
 
 /** What came of a request, and how long that took. */
 export type Outcome =
@@ -31,7 +34,7 @@ export class MatrixUser {
 
   static async connect(world: World, name: string): Promise<MatrixUser> {
     const token = await world.servers.oidc.opaque(name);
-    return new MatrixUser(world, name, await ChatClient.connect(world.url, { token }));
+    return new MatrixUser(world, name, await ChatClient.connect(world.front, { token }));
   }
 
   /** A run that streams when the fault comes. */
@@ -55,6 +58,23 @@ export class MatrixUser {
     return error === null ? { kind: 'served', ms: took() } : { kind: 'told', ms: took(), error };
   }
 
+  /** As a client does that has lost its connection: again and again until somebody answers. */
+  async comeBack(): Promise<Outcome> {
+    const token = await this.world.servers.oidc.opaque(this.name);
+    const began = performance.now();
+    for (;;) {
+      const [back] = await Promise.allSettled([
+        ChatClient.connect(this.world.front, { token, cursor: this.client.cursor }, { timeout: CONNECT_MS }),
+      ]);
+      const ms = Math.round(performance.now() - began);
+      if (back.status === 'rejected' && ms < SILENT_AFTER_MS) continue;
+      if (back.status === 'rejected') return { kind: 'silent', ms };
+      for (const run of this.accepted) await back.value.ended(run);
+      back.value.close();
+      return { kind: 'served', ms };
+    }
+  }
+
   /** Comes from another device. */
   async connectAnew(): Promise<Outcome> {
     const token = await this.world.servers.oidc.opaque(this.name);
@@ -72,6 +92,9 @@ export class MatrixUser {
 }
 
 export const drill: Act = (user) => user.converse(SHORT, 'drill');
+export const askAssistant: Act = (user) => user.converse('Hello.', 'assistant');
+export const useTool: Act = (user) => user.converse(USE_TOOL, 'assistant');
+export const comeBack: Act = (user) => user.comeBack();
 export const signIn: Act = (user) => user.connectAnew();
 
 function isNews(event: DurableEvent): boolean {

@@ -21,15 +21,13 @@ const ALERTS_START_MS = 3_500;
 /** Intervals and limits that make a fault seen, and its end, within a second or two. */
 const IMPATIENT = {
   HEALTH_REFRESH_MS: '500',
+  HEALTH_TIMEOUT_MS: '3000',
   HEALTH_DETAILS: 'always',
-  DATABASE_CONNECT_TIMEOUT_MS: '1000',
-  DATABASE_STATEMENT_TIMEOUT_MS: '1000',
-  REDIS_COMMAND_TIMEOUT_MS: '1000',
   AUTH_TIMEOUT_MS: '1000',
   LLM_PROBE_EVERY_MS: '1000',
   LLM_SILENCE_TIMEOUT_MS: '1000',
   PROVIDER_CIRCUIT_OPEN_MS: '1000',
-  RUN_NO_WORKER_NOTICE_MS: '1000',
+  RUN_NO_WORKER_NOTICE_MS: '100',
   WORKER_DEAD_AFTER_MS: '1500',
   OUTBOUND_TIMEOUT_MS: '1000',
   ALERT_WAIT_MS: '1500',
@@ -37,7 +35,22 @@ const IMPATIENT = {
   ALERT_QUIET_MS: '1500',
 };
 
-export type Role = 'all' | 'gateway' | 'worker';
+/** What no fault befalls may take its time on a busy machine. */
+const PATIENT: Partial<Record<Peer, Record<string, string>>> = {
+  database: { DATABASE_CONNECT_TIMEOUT_MS: '5000', DATABASE_STATEMENT_TIMEOUT_MS: '5000' },
+  redis: { REDIS_COMMAND_TIMEOUT_MS: '5000' },
+};
+
+type Role = 'all' | 'gateway' | 'worker';
+
+/** The processes of a world, and one more that is to be broken. */
+export interface Cast {
+  readonly processes: readonly Role[];
+  readonly victim?: Role;
+  /** The server whose ways are broken. */
+  readonly broken?: Peer;
+}
+
 export type Peer = 'database' | 'redis' | 'auth' | 'provider' | 'mcp' | 'webhook' | 'mail';
 
 interface Servers {
@@ -54,14 +67,18 @@ interface Servers {
 
 /** Processes of Clarion with everything that they talk to as real servers, each behind a proxy of its own that breaks the way to it. */
 export class World {
+  /** Those that stay well; who is asked how things are. */
   readonly processes: ClarionProcess[] = [];
+  private broken: ClarionProcess | null = null;
+  private balancer!: FaultyProxy;
 
   private constructor(
     readonly servers: Servers,
     readonly proxies: Readonly<Record<Peer, FaultyProxy>>,
+    private readonly limits: Record<string, string>,
   ) {}
 
-  static async start(roles: readonly Role[]): Promise<World> {
+  static async start({ processes, victim, broken: peer }: Cast): Promise<World> {
     const servers = await startServers();
     const ports: [Peer, number][] = [
       ['database', Number(new URL(servers.database.url).port)],
@@ -73,19 +90,40 @@ export class World {
       ['mail', Number(new URL(servers.mail.url).port)],
     ];
     const proxies = await Promise.all(ports.map(async ([peer, port]) => [peer, await FaultyProxy.before([port])]));
-    const world = new World(servers, Object.fromEntries(proxies) as Record<Peer, FaultyProxy>);
-    world.processes.push(...(await Promise.all(roles.map((role) => world.startProcess(role)))));
+    const others = Object.entries(PATIENT).filter(([name]) => name !== peer);
+    const limits = Object.assign({}, IMPATIENT, ...others.map(([, patient]) => patient)) as Record<string, string>;
+    const world = new World(servers, Object.fromEntries(proxies) as Record<Peer, FaultyProxy>, limits);
+    const [broken] = await Promise.all([
+      victim === undefined ? null : world.startProcess(victim),
+      ...processes.map(async (role) => world.processes.push(await world.startProcess(role))),
+    ]);
+    world.broken = broken;
+    const gateways = [victim === 'gateway' ? broken : null, world.processes[0]];
+    world.balancer = await FaultyProxy.before(gateways.flatMap((gateway) => gateway?.port ?? []));
     await delay(ALERTS_START_MS);
     return world;
   }
 
-  get alive(): ClarionProcess[] {
-    return this.processes.filter(({ exited }) => !exited);
+  /** The process that is broken. */
+  get victim(): ClarionProcess {
+    if (this.broken === null) throw new Error('no process of this world is to be broken');
+    return this.broken;
   }
 
-  /** Where users connect. */
+  /** Another process in the place of one that has ended. */
+  async replaceVictim(): Promise<void> {
+    const { dataDir, port, options } = this.victim;
+    this.broken = await ClarionProcess.start({ ...options, dataDir, port });
+  }
+
+  /** Who is asked how things are. */
   get url(): string {
-    return this.alive[0]?.url ?? '';
+    return this.processes[0]?.url ?? '';
+  }
+
+  /** Where users connect: every connection reaches the next gateway. */
+  get front(): string {
+    return this.balancer.url;
   }
 
   /** The URL of the database on a way that no fault befalls. */
@@ -93,8 +131,8 @@ export class World {
     return this.servers.database.url;
   }
 
-  startProcess(role: Role): Promise<ClarionProcess> {
-    return ClarionProcess.start({ env: { ...IMPATIENT, ...this.environment, ROLE: role } });
+  private startProcess(role: Role): Promise<ClarionProcess> {
+    return ClarionProcess.start({ env: { ...this.limits, ...this.environment, ROLE: role } });
   }
 
   rows<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
@@ -109,10 +147,10 @@ export class World {
 
   async dispose(): Promise<void> {
     const { database, redis, oidc, llm, mcp, webhook, mail, role } = this.servers;
-    for (const clarion of this.processes) clarion.signal('SIGCONT');
+    this.broken?.signal('SIGCONT');
     await Promise.all(Object.values(this.proxies).map((proxy) => proxy.heal()));
-    await Promise.all(this.processes.map((clarion) => clarion.dispose()));
-    await Promise.all(Object.values(this.proxies).map((proxy) => proxy.close()));
+    await Promise.all([...this.processes, this.broken].map((clarion) => clarion?.dispose()));
+    await Promise.all([...Object.values(this.proxies), this.balancer].map((proxy) => proxy.close()));
     await Promise.all([redis.kill(), oidc.close(), llm.close(), mcp.close(), webhook.close(), mail.close()]);
     await database.drop();
     await administrate(adminUrl(), `DROP ROLE ${role}`);
