@@ -80,7 +80,7 @@ export class ProviderProbe implements OnApplicationBootstrap, OnApplicationShutd
 async function isJson(response: Response): Promise<boolean> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     bytes += chunk.length;
     // So long a list is not read to its end.

@@ -95,7 +95,7 @@ export class World {
     const world = new World(servers, Object.fromEntries(proxies) as Record<Peer, FaultyProxy>, limits);
     const [broken] = await Promise.all([
       victim === undefined ? null : world.startProcess(victim),
-      ...processes.map(async (role) => world.processes.push(await world.startProcess(role))),
+      ...processes.map(async (role) => void world.processes.push(await world.startProcess(role))),
     ]);
     world.broken = broken;
     const gateways = [victim === 'gateway' ? broken : null, world.processes[0]];
@@ -149,7 +149,8 @@ export class World {
     const { database, redis, oidc, llm, mcp, webhook, mail, role } = this.servers;
     this.broken?.signal('SIGCONT');
     await Promise.all(Object.values(this.proxies).map((proxy) => proxy.heal()));
-    await Promise.all([...this.processes, this.broken].map((clarion) => clarion?.dispose()));
+    const all = this.broken === null ? this.processes : [...this.processes, this.broken];
+    await Promise.all(all.map((clarion) => clarion.dispose()));
     await Promise.all([...Object.values(this.proxies), this.balancer].map((proxy) => proxy.close()));
     await Promise.all([redis.kill(), oidc.close(), llm.close(), mcp.close(), webhook.close(), mail.close()]);
     await database.drop();
