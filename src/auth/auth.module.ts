@@ -5,6 +5,7 @@ import { AuthService } from './auth-service';
 import { ByFormatVerifier } from './by-format.verifier';
 import { DevTokenController } from './development/dev-token.controller';
 import { DevelopmentIssuer } from './development/development.issuer';
+import { EdwardsVerifier } from './edwards.verifier';
 import { DisabledVerifier, GuardedVerifier } from './guarded.verifier';
 import { PassportJwtStrategy } from './passport-jwt.strategy';
 import { PassportJwtVerifier } from './passport-jwt.verifier';
@@ -15,7 +16,7 @@ import { RevocationPruning } from './revocation/revocation-pruning.task';
 import { RevocationStore } from './revocation/revocation.store';
 import { Revocations } from './revocation/revocations.service';
 import { TokenVerifier } from './token-verifier';
-import { TrustedIssuer } from './trusted-issuer';
+import { isEdwards, TrustedIssuer } from './trusted-issuer';
 
 /** Who is calling. Global, as every edge asks; `DevelopmentIssuer` exists only where the configuration has it. */
 @Module({})
@@ -65,8 +66,13 @@ const VERIFYING: Provider[] = [
 /** The verifier of the source of trust. */
 export function verifierOf({ auth }: AppConfig, trusted: TrustedIssuer, remote: RemoteAuth): TokenVerifier {
   if (!auth.enabled) return new DisabledVerifier();
-  const signed = new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted);
+  const signed = signatureVerifierOf(trusted);
   if (remote.introspector === null) return signed;
   const asked = new IntrospectionVerifier(remote.introspector, trusted, auth);
   return remote.keys === null ? asked : new ByFormatVerifier(signed, asked);
+}
+
+function signatureVerifierOf(trusted: TrustedIssuer): TokenVerifier {
+  const verifier = new PassportJwtVerifier(new PassportJwtStrategy(trusted), trusted);
+  return trusted.algorithms.some(isEdwards) ? new EdwardsVerifier(verifier, trusted) : verifier;
 }

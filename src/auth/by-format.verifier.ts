@@ -12,6 +12,14 @@ export class ByFormatVerifier extends TokenVerifier {
   }
 
   override verify(token: string, signal?: AbortSignal): Promise<Principal> {
-    return (isStructured(token) ? this.structured : this.opaque).verify(token, signal);
+    return this.verifierOf(token).verify(token, signal);
+  }
+
+  override changesItsMind(token: string): boolean {
+    return this.verifierOf(token).changesItsMind(token);
+  }
+
+  private verifierOf(token: string): TokenVerifier {
+    return isStructured(token) ? this.structured : this.opaque;
   }
 }

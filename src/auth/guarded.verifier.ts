@@ -18,6 +18,10 @@ export class GuardedVerifier extends TokenVerifier {
     this.revocations.assertNotRevoked(principal);
     return principal;
   }
+
+  override changesItsMind(token: string): boolean {
+    return this.verifier.changesItsMind(token);
+  }
 }
 
 /** AUTH_ENABLED=0. */

@@ -4,7 +4,7 @@ import { Strategy } from 'passport-jwt';
 import { principalFrom } from './claims';
 import type { Principal } from './principal';
 import { type Claims, keyHintOf } from './token-format';
-import { TrustedIssuer } from './trusted-issuer';
+import { isEdwards, TrustedIssuer } from './trusted-issuer';
 
 /** What the strategy is run on: sockets and HTTP take the token out of their request themselves. */
 export interface PresentedToken {
@@ -22,7 +22,7 @@ export class PassportJwtStrategy extends PassportStrategy(Strategy, 'clarion-jwt
         trusted.keys.keyFor(keyHintOf(token)).then((key) => done(null, key as unknown as Buffer), done);
       },
       passReqToCallback: true,
-      algorithms: [...trusted.algorithms],
+      algorithms: trusted.algorithms.filter((algorithm) => !isEdwards(algorithm)),
       jsonWebTokenOptions: { clockTolerance: trusted.leewaySeconds },
     });
   }

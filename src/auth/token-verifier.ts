@@ -9,4 +9,9 @@ export abstract class TokenVerifier {
    *   DATABASE_UNAVAILABLE while it is unknown what has been revoked
    */
   abstract verify(token: string, signal?: AbortSignal): Promise<Principal>;
+
+  /** Whether another question about a token that was verified may have another answer before its end. */
+  changesItsMind(_token: string): boolean {
+    return false;
+  }
 }

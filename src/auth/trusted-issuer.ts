@@ -4,7 +4,13 @@ import { DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, developmentSecret } from './d
 import { type KeySource, SharedSecret } from './key-source';
 import type { RemoteAuth } from './remote/remote-auth';
 
-export type SigningAlgorithm = `${'HS' | 'RS' | 'PS' | 'ES'}${'256' | '384' | '512'}`;
+/** Signatures on Edwards curves (RFC 8037, RFC 9864). */
+type EdwardsAlgorithm = 'EdDSA' | 'Ed25519';
+export type SigningAlgorithm = `${'HS' | 'RS' | 'PS' | 'ES'}${'256' | '384' | '512'}` | EdwardsAlgorithm;
+
+export function isEdwards(algorithm: string): algorithm is EdwardsAlgorithm {
+  return algorithm === 'EdDSA' || algorithm === 'Ed25519';
+}
 
 /** Whose tokens are accepted. Issuer and audience are required of a token where they are set. */
 export class TrustedIssuer {

@@ -49,7 +49,8 @@ function sourceChecks(auth: AuthSection, production: boolean): Check[] {
   ];
 }
 
-const FITTING = 'HS256, HS384, HS512 with AUTH_JWT_SECRET; RS*, PS*, ES* with AUTH_JWKS_URL or AUTH_ISSUER';
+const FITTING =
+  'HS256, HS384, HS512 with AUTH_JWT_SECRET; RS*, PS*, ES*, EdDSA, Ed25519 with AUTH_JWKS_URL or AUTH_ISSUER';
 
 /** A public key must never serve as a shared secret. */
 function algorithmsFit({ jwtAlgorithms, jwksUrl, issuer }: AuthSection): boolean {

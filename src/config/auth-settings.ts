@@ -32,13 +32,20 @@ export const authSettings = {
   jwtAudience: text('AUTH_JWT_AUDIENCE', 'Required `aud` of tokens. Required, but for AUTH_INTROSPECTION_URL.'),
   jwtAlgorithms: list(
     'AUTH_JWT_ALGORITHMS',
-    /^(HS|RS|PS|ES)(256|384|512)$/,
-    'HS256, RS256, PS256, ES256 and their kind, separated by commas',
+    /^(?:(?:HS|RS|PS|ES)(?:256|384|512)|EdDSA|Ed25519)$/,
+    'HS256, RS256, PS256, ES256 and their kind, EdDSA, Ed25519, separated by commas',
     [],
     'Accepted signature algorithms. Unset: HS256 with a secret, RS256, PS256 and ES256 with a key set.',
   ),
   timeoutMs: integer('AUTH_TIMEOUT_MS', 50, 30_000, 1_500, 'Longest wait for the auth service, a retry included.'),
   keysRefreshMs: integer('AUTH_KEYS_REFRESH_MS', 100, 86_400_000, 300_000, 'Age at which a key set is read again.'),
+  recheckMs: integer(
+    'AUTH_RECHECK_MS',
+    1_000,
+    3_600_000,
+    60_000,
+    'How often the auth service is asked again about an introspected token of a live connection.',
+  ),
   cacheMs: integer(
     'AUTH_CACHE_MS',
     0,

@@ -30,7 +30,7 @@ export class ClientRequests {
       ...threads.handlers,
       auth_refresh: async (caller, { token }) => {
         const principal = await verifier.verify(token);
-        caller.renew(principal);
+        caller.renew(principal, token);
         return { expires_at: principal.expires_at.toISOString() };
       },
       health_check: async ({ principal }) => ({ report: await Promise.resolve(health.report(principal.admin)) }),

@@ -40,6 +40,8 @@ export class Connection {
   endedBy: Reason | null = null;
   /** Who is connected, as their latest token says. */
   principal: Principal;
+  /** The token that says so; as it came, for the auth service to be asked about it again. */
+  token: string;
 
   /** @param requestCompare asks for `compare`, soon */
   constructor(
@@ -50,6 +52,7 @@ export class Connection {
   ) {
     const { resume, principal } = admission;
     this.principal = principal;
+    this.token = String(socket.handshake.auth['token']);
     const { leewaySeconds, outageGraceSeconds } = stores.config.auth;
     const limits = { leewayMs: leewaySeconds * 1000, graceMs: outageGraceSeconds * 1000 };
     this.lifetime = new SessionLifetime(principal.expires_at.getTime(), limits);
@@ -108,9 +111,10 @@ export class Connection {
   }
 
   /** `auth_refresh`. @throws ComponentError AUTH_USER_MISMATCH */
-  renew(principal: Principal): void {
+  renew(principal: Principal, token: string): void {
     if (principal.user_id !== this.userId) throw ComponentError.authentication('AUTH_USER_MISMATCH');
     this.principal = principal;
+    this.token = token;
     this.lifetime.renew(principal.expires_at.getTime());
   }
 

@@ -64,7 +64,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
       options: admission.options,
       emitError: (envelope) => void socket.emit('error', envelope),
       acknowledge: (cursor) => connection.acknowledge(cursor),
-      renew: (principal) => connection.renew(principal),
+      renew: (principal, token) => connection.renew(principal, token),
     };
     // Socket.IO lets a number through as a name.
     socket.onAny(

@@ -19,6 +19,7 @@ import { RequestDispatcher } from './request-dispatcher.service';
 import { RunRequests } from './run-requests.service';
 import { SessionWatch } from './session-watch.service';
 import { ThreadRequests } from './thread-requests.service';
+import { TokenRechecks } from './token-rechecks.service';
 
 /** The Socket.IO edge. */
 @Module({
@@ -39,6 +40,7 @@ import { ThreadRequests } from './thread-requests.service';
     RunRequests,
     SessionWatch,
     ThreadRequests,
+    TokenRechecks,
     {
       provide: UserLimits,
       useFactory: ({ gateway }: AppConfig, redis: RedisConnections, reporter: FailureReporter): UserLimits => {

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { AuthService, Revocations } from '../auth';
 import { FailureReporter, PeriodicLoop } from '../errors';
 import { Connections } from './connections.service';
+import { TokenRechecks } from './token-rechecks.service';
 
 const EVERY_MS = 1_000;
 
@@ -14,6 +15,7 @@ export class SessionWatch implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly connections: Connections,
     private readonly auth: AuthService,
     private readonly revocations: Revocations,
+    private readonly rechecks: TokenRechecks,
     reporter: FailureReporter,
   ) {
     const work = () => this.look();
@@ -36,5 +38,6 @@ export class SessionWatch implements OnApplicationBootstrap, OnModuleDestroy {
       if (this.revocations.revokes(connection.principal)) connection.endRevoked();
       else connection.checkLifetime(now, outage);
     }
+    this.rechecks.look(this.connections.live, now);
   }
 }

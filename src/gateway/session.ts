@@ -46,7 +46,7 @@ export interface Caller {
   emitError(envelope: ErrorEnvelope): void;
   acknowledge(cursor: string): Promise<RequestResult<'events_ack'>>;
   /** Goes on with another token. @throws ComponentError AUTH_USER_MISMATCH */
-  renew(principal: Principal): void;
+  renew(principal: Principal, token: string): void;
 }
 
 /** Answers one kind of request of a verified caller. */

@@ -22,7 +22,7 @@ interface TokenOptions {
   readonly audience?: string;
 }
 
-type Algorithm = 'RS256' | 'PS256' | 'ES256';
+type Algorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
 
 /** A real OpenID Provider over TCP, with a proxy before it that breaks the way to it. Its keys can be changed while it runs. */
 export class OidcProvider {
@@ -131,11 +131,16 @@ export class OidcProvider {
   }
 }
 
+const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
+const keyPairs = {
+  RS256: rsa,
+  PS256: rsa,
+  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  EdDSA: () => generateKeyPairSync('ed25519'),
+};
+
 function newKey(algorithm: Algorithm): JWK {
-  const { privateKey } =
-    algorithm === 'ES256'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey } = keyPairs[algorithm]();
   return { ...(privateKey.export({ format: 'jwk' }) as JWK), use: 'sig', alg: algorithm, kid: randomUUID() };
 }
 

@@ -1,7 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database';
 import { ClarionProcess } from '../../../test/support/clarion-process';
 import { TcpProxy } from '../../../test/support/tcp-proxy';
-import type { ClarionClientOptions } from './options';
+import type { ClarionClientOptions, RunQuestion } from './options';
 import { read, Recorded, words } from './recorded-client.fixture';
 import { until } from './scripted-server.fixture';
 import { memoryStore } from './store';
@@ -167,6 +167,55 @@ describe('the client and a real server', () => {
       tab.expectGapless();
     }
     expect(first.events.map(({ id }) => id)).toEqual(second.events.map(({ id }) => id));
+  });
+
+  it('with `ack: manual` is given again in its next life what it has not acknowledged, and in this one nothing twice', async () => {
+    const options = { ack: 'manual', store: memoryStore(), storeKey: 'manual', deviceId: 'desk' } as const;
+    const user = newUser();
+    const first = newClient(user, options);
+    await first.client.connect();
+    await first.drill({ tokens: 3 }).final;
+    await until(() => first.of('agent_completed').length === 1);
+    const ids = first.events.map(({ id }) => id);
+    await first.client.acknowledge(ids[1]);
+    proxy.cut();
+    await first.drill({ tokens: 3 }).final;
+    await until(() => first.of('agent_completed').length === 2);
+    first.expectGapless();
+    const all = first.events.map(({ id }) => id);
+    await first.client.close();
+
+    const second = newClient(user, options);
+    await second.client.connect();
+    expect(second.events.map(({ id }) => id)).toEqual(all.slice(2));
+    await second.client.acknowledge();
+    await expect(second.client.acknowledge('nonsense')).rejects.toMatchObject({ reason: 'CURSOR_INVALID' });
+    await second.client.close();
+
+    const third = newClient(user, options);
+    await third.client.connect();
+    expect(third.events).toEqual([]);
+  });
+
+  it('answers the question of an agent, also one that was asked before it came', async () => {
+    const user = newUser();
+    const [desk, phone] = [newClient(user, { deviceId: 'desk' }), newClient(user, { deviceId: 'phone' })];
+    await desk.client.connect();
+    const run = desk.drill({ tokens: 6, ask: { prompt: 'Shall I go on?', at_token: 3 } });
+    const asked = new Promise<RunQuestion>((resolve) => run.onQuestion(resolve));
+    const { inputId, prompt, schema, expiresAt } = await asked;
+    expect([prompt, schema['type'], Date.parse(expiresAt) > Date.now()]).toEqual(['Shall I go on?', 'string', true]);
+
+    await phone.client.connect();
+    const followed = await phone.client.follow((await run.accepted).runId);
+    const again = await new Promise<RunQuestion>((resolve) => followed.onQuestion(resolve));
+    expect(again.inputId).toBe(inputId);
+    await expect(again.answer(7)).rejects.toMatchObject({ retryable: false });
+    expect(await again.answer('yes')).toMatchObject({ duplicate: false });
+    expect((await run.final).content).toBe(words(6));
+    const late: RunQuestion[] = [];
+    run.onQuestion((question) => late.push(question));
+    expect(late).toEqual([]);
   });
 
   it('follows and cancels a run of another device', async () => {

@@ -1,11 +1,6 @@
-import {
-  formatCursor,
-  type ClientEventName,
-  type ConnectionEstablished,
-  type RequestPayload,
-  type RequestResult,
-} from '@clarion/protocol';
+import type { ClientEventName, ConnectionEstablished, RequestPayload, RequestResult } from '@clarion/protocol';
 import type { Bounds } from './backoff';
+import { Bookmark } from './bookmark';
 import { Connector } from './connector';
 import { Credentials } from './credentials';
 import { ClarionError, localError } from './errors';
@@ -41,6 +36,7 @@ export class ClarionClient {
   private readonly caughtUp = new Gate<ConnectionEstablished>();
   private readonly problems: Problems;
   private readonly cursor: StoreSlot<string>;
+  private readonly bookmark: Bookmark;
   private readonly outbox: Outbox;
   private readonly runs: Runs;
   private readonly healer: Healer;
@@ -54,6 +50,7 @@ export class ClarionClient {
     const key =
       options.storeKey ?? `clarion:${options.url}:${options.user ?? ''}:${options.deviceId ?? DEFAULT_DEVICE}`;
     this.cursor = new StoreSlot(store, `${key}:cursor`, this.problems.report);
+    this.bookmark = new Bookmark(this.position, this.cursor, options.ack === 'manual');
     this.outbox = new Outbox(new StoreSlot(store, `${key}:outbox`, this.problems.report));
     this.runs = new Runs((runId) => this.healer.doubt(runId));
     this.healer = new Healer(this.runs, this.ask, () => this.connected.current !== null);
@@ -68,8 +65,7 @@ export class ClarionClient {
 
   /** `"<epoch>:<seq>"` of the last durable event that was processed; null before the first connection. */
   get lastEventId(): string | null {
-    const { cursor } = this.position;
-    return cursor && formatCursor(cursor.epoch, cursor.seq);
+    return this.bookmark.lastEventId;
   }
 
   /**
@@ -116,6 +112,16 @@ export class ClarionClient {
     return this.follow(run_id);
   }
 
+  /**
+   * With `ack: 'manual'`: everything up to this event, by default the last one, has been processed and is not given again. Without a connection
+   * the next one tells the server. @throws ClarionError CURSOR_INVALID; CLIENT_DISCONNECTED, CLIENT_NO_ANSWER: call it again
+   */
+  async acknowledge(eventId: string | null = this.lastEventId): Promise<void> {
+    if (eventId === null) return;
+    if (this.connected.current !== null) await this.request('events_ack', { cursor: eventId });
+    await this.bookmark.acknowledge(eventId);
+  }
+
   /** Any request of the protocol. @throws ClarionError the refusal; CLIENT_DISCONNECTED, CLIENT_NO_ANSWER: the outcome is unknown */
   async request<N extends ClientEventName>(name: N, payload: RequestPayload<N>): Promise<RequestResult<N>> {
     const link = await within(this.link(), WAIT_FOR_CONNECTION_MS, () => localError('CLIENT_DISCONNECTED'));
@@ -157,10 +163,10 @@ export class ClarionClient {
   }
 
   private makeConnector(): Connector {
-    const { url, socket, token, deviceId, locale } = this.options;
+    const { url, socket, token, deviceId, locale, ack } = this.options;
     const credentials = new Credentials(token, this.problems.report);
     const intake = new EventIntake({
-      ...{ position: this.position, cursor: this.cursor, runs: this.runs, healer: this.healer },
+      ...{ position: this.position, bookmark: this.bookmark, runs: this.runs, healer: this.healer },
       ...{ listeners: this.listeners, problems: this.problems },
       established: (link) => this.connected.open(link),
       caughtUp: ({ connection }) => connection && this.caughtUp.open(connection),
@@ -177,7 +183,8 @@ export class ClarionClient {
       handshake: () => ({
         ...(deviceId === undefined ? {} : { device_id: deviceId }),
         ...(locale === undefined ? {} : { locale }),
-        ...(this.lastEventId === null ? {} : { cursor: this.lastEventId }),
+        ...(ack === undefined ? {} : { ack }),
+        ...(this.bookmark.cursor === null ? {} : { cursor: this.bookmark.cursor }),
       }),
       received: (link, name, payload) => intake.take(link, name, payload),
       changed: (state) => this.changed(state),
@@ -185,7 +192,7 @@ export class ClarionClient {
   }
 
   private async load(): Promise<void> {
-    this.position.restore(await this.cursor.read());
+    await this.bookmark.load();
     await this.messages.restore();
   }
 
@@ -206,10 +213,7 @@ export class ClarionClient {
 
   private refused(error: ConstructorParameters<typeof ClarionError>[0]): void {
     // A cursor that the server cannot read would be refused for ever.
-    if (error.reason === 'CURSOR_INVALID') {
-      this.position.restore(null);
-      void this.cursor.write(null);
-    }
+    if (error.reason === 'CURSOR_INVALID') this.bookmark.drop();
     this.caughtUp.fail(new ClarionError(error));
   }
 

@@ -1,4 +1,5 @@
-import { formatCursor, type DurableEvent, type EphemeralEventMap } from '@clarion/protocol';
+import type { DurableEvent, EphemeralEventMap } from '@clarion/protocol';
+import type { Bookmark } from './bookmark';
 import { localError } from './errors';
 import type { Healer } from './healer';
 import type { Link } from './link';
@@ -6,11 +7,10 @@ import type { ClientEventMap, Listeners } from './listeners';
 import type { Problems } from './problems';
 import type { ReadingPosition } from './reading-position';
 import type { Runs } from './runs';
-import type { StoreSlot } from './store';
 
 export interface IntakePorts {
   readonly position: ReadingPosition;
-  readonly cursor: StoreSlot<string>;
+  readonly bookmark: Bookmark;
   readonly runs: Runs;
   readonly healer: Healer;
   readonly listeners: Listeners;
@@ -39,8 +39,11 @@ export class EventIntake {
   }
 
   private resume(established: EphemeralEventMap['connection_established'], link: Link): void {
-    if (this.ports.position.resume(established)) this.doubtAll();
-    this.save();
+    if (this.ports.position.resume(established)) {
+      this.ports.bookmark.void();
+      this.doubtAll();
+    }
+    this.ports.bookmark.moved();
     this.ports.established(link);
     this.ports.healer.resume();
   }
@@ -55,7 +58,7 @@ export class EventIntake {
     listeners.emit(name as 'notification', event as DurableEvent<'notification'>);
     listeners.emit('event', event);
     if (event.type === 'agent_failed' || event.type === 'notification') problems.show(event.data.error);
-    this.save();
+    this.ports.bookmark.moved();
   }
 
   private reportMissed(): void {
@@ -66,11 +69,6 @@ export class EventIntake {
   /** Events that would have told how these runs went on may never come. */
   private doubtAll(): void {
     for (const runId of this.ports.runs.open) this.ports.healer.doubt(runId);
-  }
-
-  private save(): void {
-    const { cursor } = this.ports.position;
-    if (cursor) void this.ports.cursor.write(formatCursor(cursor.epoch, cursor.seq));
   }
 }
 

@@ -8,6 +8,7 @@ export type {
   ClarionRun,
   ConnectionState,
   RunOutcome,
+  RunQuestion,
   SendOptions,
   TokenRequest,
 } from './options';

@@ -1,8 +1,8 @@
-import type { RequestResult } from '@clarion/protocol';
+import type { PendingInput, RequestResult } from '@clarion/protocol';
 import { answerUpdate } from './answer-update';
 import { Later, Pulse } from './gate';
 import { callSafely } from './listeners';
-import type { Accepted, AnswerUpdate, Ask, ClarionRun, RunOutcome } from './options';
+import type { Accepted, AnswerUpdate, Ask, ClarionRun, RunOutcome, RunQuestion } from './options';
 
 /** What is told to a run: how its message, its answer and its end go. */
 export class LiveRun implements ClarionRun {
@@ -12,6 +12,8 @@ export class LiveRun implements ClarionRun {
   private readonly outcome = new Later<RunOutcome>();
   private readonly changed = new Pulse();
   private readonly listeners = new Set<(update: AnswerUpdate) => void>();
+  private readonly questioned = new Set<(question: RunQuestion) => void>();
+  private question: RunQuestion | null = null;
   private failure: Error | null = null;
 
   constructor(
@@ -36,6 +38,13 @@ export class LiveRun implements ClarionRun {
     const own = (update: AnswerUpdate): void => listener(update);
     this.listeners.add(own);
     return () => void this.listeners.delete(own);
+  }
+
+  onQuestion(listener: (question: RunQuestion) => void): () => void {
+    const own = (question: RunQuestion): void => listener(question);
+    this.questioned.add(own);
+    if (this.question) callSafely(own, this.question);
+    return () => void this.questioned.delete(own);
   }
 
   async cancel(): Promise<RequestResult<'run_cancel'>> {
@@ -69,6 +78,18 @@ export class LiveRun implements ClarionRun {
     this.answer = answer;
     for (const listener of [...this.listeners]) callSafely(listener, update);
     this.changed.pulse();
+  }
+
+  /** The run waits for an answer to this; null: for none. Told again, it is the same question. */
+  asked(runId: string, pending: PendingInput | null): void {
+    if (pending?.input_id === this.question?.inputId) return;
+    this.question = pending && this.questionOf(runId, pending);
+    for (const listener of [...this.questioned]) if (this.question) callSafely(listener, this.question);
+  }
+
+  private questionOf(run_id: string, { input_id, prompt, schema, expires_at }: PendingInput): RunQuestion {
+    const answer: RunQuestion['answer'] = (value) => this.ask('input_submit', { run_id, input_id, value });
+    return { inputId: input_id, prompt, schema, expiresAt: expires_at, answer };
   }
 
   end(outcome: RunOutcome): void {

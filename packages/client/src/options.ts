@@ -1,9 +1,11 @@
 import type {
+  AckMode,
   ConnectionEstablished,
   ErrorBody,
   Overlap,
   RequestPayload,
   RequestResult,
+  PendingInput,
   RunStatus,
   Usage,
   UserNotification,
@@ -27,6 +29,11 @@ export interface ClarionClientOptions {
   readonly deviceId?: string;
   /** BCP 47 tag of the language of texts for users; default the server's. */
   readonly locale?: string;
+  /**
+   * `manual`: events count as read only when `acknowledge` says so, and those that were not are given again in the next life. A critical event that is
+   * left for 30 s closes the connection, which comes back. Default `auto`: what has arrived is read.
+   */
+  readonly ack?: AckMode;
   /** Keeps cursor and outbox; default `sessionStorage` in a browser, the memory elsewhere. */
   readonly store?: ClientStore;
   /** The key in the store; default made of url, user and device. Of two clients on one store each needs its own. */
@@ -89,6 +96,18 @@ export interface RunOutcome {
   readonly usage: Usage | null;
 }
 
+/** What an agent asks its user; the run waits for the answer. */
+export interface RunQuestion {
+  readonly inputId: string;
+  readonly prompt: string;
+  /** A JSON Schema of the value that is asked for. */
+  readonly schema: PendingInput['schema'];
+  /** ISO 8601; then the run goes on without, or fails. */
+  readonly expiresAt: string;
+  /** May be repeated. @throws ClarionError what is wrong with the value, or the question is closed */
+  answer(value: unknown): Promise<RequestResult<'input_submit'>>;
+}
+
 /** One message and the run that answers it. Iterating gives the changes of the answer until the run ends. */
 export interface ClarionRun extends AsyncIterable<AnswerUpdate> {
   /** Null for a run that was not started here. */
@@ -105,12 +124,14 @@ export interface ClarionRun extends AsyncIterable<AnswerUpdate> {
   readonly final: Promise<RunOutcome>;
   /** @returns what ends the listening */
   onDelta(listener: (update: AnswerUpdate) => void): () => void;
+  /** Hears the question that is open now, if there is one, and each one to come. @returns what ends the listening */
+  onQuestion(listener: (question: RunQuestion) => void): () => void;
   /** Cancels the run as soon as it is accepted. @throws ClarionError */
   cancel(): Promise<RequestResult<'run_cancel'>>;
 }
 
 /** Asks the server for something, and throws what it refuses. @throws ClarionError */
-export type Ask = <N extends 'run_get' | 'run_cancel'>(
+export type Ask = <N extends 'run_get' | 'run_cancel' | 'input_submit'>(
   name: N,
   payload: RequestPayload<N>,
 ) => Promise<RequestResult<N>>;

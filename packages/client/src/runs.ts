@@ -1,4 +1,11 @@
-import { AnswerAssembler, type AgentDelta, type AnswerState, type DurableEvent, type RunView } from '@clarion/protocol';
+import {
+  AnswerAssembler,
+  type AgentDelta,
+  type AnswerState,
+  type DurableEvent,
+  type PendingInput,
+  type RunView,
+} from '@clarion/protocol';
 import type { LiveRun } from './live-run';
 import type { RunOutcome } from './options';
 import { outcomeOfEvent, outcomeOfView } from './run-outcome';
@@ -14,6 +21,7 @@ export class Runs {
   private readonly watchers = new Map<string, Set<LiveRun>>();
   private readonly outcomes = new Map<string, RunOutcome>();
   private readonly held = new Map<string, AgentDelta[]>();
+  private readonly questions = new Map<string, PendingInput>();
 
   /** @param doubt called when the text of a run has a gap: `correct` it by what `run_get` says */
   constructor(private readonly doubt: (runId: string) => void) {}
@@ -27,6 +35,7 @@ export class Runs {
   watch(runId: string, live: LiveRun): void {
     const known = this.answers.get(runId);
     if (known) live.update(known.answer);
+    live.asked(runId, this.questions.get(runId) ?? null);
     const outcome = this.outcomes.get(runId);
     if (outcome) return live.end(outcome);
     const set = this.watchers.get(runId) ?? new Set();
@@ -35,6 +44,7 @@ export class Runs {
 
   /** Takes every event of the server, in order. */
   accept(name: string, payload: unknown): void {
+    this.acceptQuestion(name, payload);
     const state = this.answers.accept(name, payload);
     if (state === undefined) return;
     const runId = state.run_id;
@@ -44,6 +54,19 @@ export class Runs {
     const outcome =
       name === 'run_snapshot' ? outcomeOfView(payload as RunView) : outcomeOfEvent(payload as DurableEvent);
     if (outcome && name !== 'agent_delta') this.end(outcome);
+  }
+
+  private acceptQuestion(name: string, payload: unknown): void {
+    if (name === 'run_snapshot') return this.ask((payload as RunView).run_id, (payload as RunView).pending_input);
+    if (name !== 'input_required' && name !== 'input_resolved') return;
+    const { run_id, data } = payload as DurableEvent<'input_required'>;
+    if (run_id !== null) this.ask(run_id, name === 'input_required' ? data : null);
+  }
+
+  private ask(runId: string, pending: PendingInput | null): void {
+    if (pending) this.questions.set(runId, pending);
+    else this.questions.delete(runId);
+    for (const live of this.watchers.get(runId) ?? []) live.asked(runId, pending);
   }
 
   /** Takes what `run_get` says. @returns whether the answer has no gap any more */
@@ -99,6 +122,7 @@ export class Runs {
     for (const live of this.watchers.get(runId) ?? []) live.end(outcome);
     this.watchers.delete(runId);
     this.held.delete(runId);
+    this.questions.delete(runId);
     this.outcomes.set(runId, outcome);
     const [oldest] = this.outcomes.keys();
     if (this.outcomes.size > MOST_ENDED && oldest !== undefined) this.forget(oldest);
@@ -107,6 +131,7 @@ export class Runs {
   private forget(runId: string): void {
     this.outcomes.delete(runId);
     this.held.delete(runId);
+    this.questions.delete(runId);
     this.answers.forget(runId);
   }
 }

@@ -41,6 +41,10 @@ export class IntrospectionVerifier extends TokenVerifier {
     });
   }
 
+  override changesItsMind(): boolean {
+    return true;
+  }
+
   private async ask(token: string, hash: string): Promise<Principal> {
     const claims = await this.introspector.introspect(token);
     try {

@@ -29,6 +29,8 @@ async function ofUnknownKey(): Promise<string> {
   return [Buffer.from(JSON.stringify(changed)).toString('base64url'), claims, signature].join('.');
 }
 
+const payloadOf = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as object;
+
 describe('a key set', () => {
   it('is read once for a hundred tokens that come at the same time, and kept', async () => {
     const token = await provider.jwt('alice');
@@ -46,6 +48,27 @@ describe('a key set', () => {
       expect(await refusalOf(verifier, `${token.split('.').slice(0, 2).join('.')}.AAAA`)).toBe('AUTH_TOKEN_SIGNATURE');
     },
   );
+
+  it('verifies EdDSA where it is allowed, by the same rules', async () => {
+    provider.rotate('EdDSA', true);
+    const token = await provider.jwt('alice');
+    expect(await refusalOf(verifier, token)).toBe('AUTH_ALGORITHM_NOT_ALLOWED');
+    await start({ AUTH_JWT_ALGORITHMS: 'EdDSA,ES256' });
+    expect(await refusalOf(verifier, token)).toBe('accepted');
+    const [header = '', claims = '', signature = ''] = token.split('.');
+    const forged = Buffer.from(JSON.stringify({ ...payloadOf(claims), sub: 'eve' })).toString('base64url');
+    expect(await refusalOf(verifier, [header, forged, signature].join('.'))).toBe('AUTH_TOKEN_SIGNATURE');
+    expect(await refusalOf(verifier, [header, claims, 'AAAA'].join('.'))).toBe('AUTH_TOKEN_SIGNATURE');
+    expect(await refusalOf(verifier, await provider.jwt('alice', { ttl: -60 }))).toBe('AUTH_TOKEN_EXPIRED');
+    expect(await refusalOf(verifier, await provider.jwt('alice', { ttl: -10 }))).toBe('accepted');
+    expect(await refusalOf(verifier, await provider.jwt('alice', { audience: 'urn:other' }))).toBe(
+      'AUTH_TOKEN_AUDIENCE',
+    );
+    provider.rotate('ES256');
+    expect(await refusalOf(verifier, await provider.jwt('bob'))).toBe('accepted');
+    provider.rotate('RS256');
+    expect(await refusalOf(verifier, await provider.jwt('bob'))).toBe('AUTH_ALGORITHM_NOT_ALLOWED');
+  });
 
   it('lets nobody down while keys are rotated under load', async () => {
     const outcomes: Promise<string>[] = [];
