@@ -7,7 +7,8 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const THRESHOLDS = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95];
 /** None of those that the forecast was made with. */
-const SEEDS = [41, 42, 43];
+/** Nobody has looked at them while the forecast was made. */
+const SEEDS = [101, 102, 103];
 
 function series(minutes: number, value: (minute: number) => number): Point[] {
   return Array.from({ length: minutes }, (_, minute) => ({ at: minute * MINUTE_MS, value: value(minute) }));
@@ -103,7 +104,11 @@ describe('warnings by trend, and by a fixed threshold,', () => {
 
   it('in series made with seeds', () => {
     const found = table([...generated(WELL, SEEDS), ...generated(FAILING, SEEDS)], 5);
-    expect(found).toMatchObject({ series: 39, failing: 20, trend: { false: 0, missed: 5, noticeMinutes: 131 } });
-    for (const fixed of found.thresholds) expect(fixed.false + fixed.missed).toBeGreaterThanOrEqual(8);
+    expect(found).toMatchObject({ series: 39, failing: 19, trend: { false: 1, missed: 4, noticeMinutes: 78 } });
+    // No threshold has fewer wrong ones; where one has as few, it warns later.
+    for (const fixed of found.thresholds) {
+      expect(fixed.false + fixed.missed).toBeGreaterThanOrEqual(5);
+      if (fixed.false + fixed.missed === 5) expect(fixed.noticeMinutes).toBeLessThanOrEqual(45);
+    }
   });
 });

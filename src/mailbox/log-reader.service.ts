@@ -18,7 +18,6 @@ export class LogReader {
   constructor(private readonly mailbox: MailboxStore) {
     this.group = new GroupCommit<PageRequest, DurableEvent[]>({
       writeAll: async (requests) => (await mailbox.readPages(requests)).map((value) => ({ ok: true, value })),
-      writeOne: ({ user_id, after, limit, max_bytes }) => mailbox.readAfter(user_id, after, limit, max_bytes),
       isOutage,
       maxBatch: BATCH,
       lanes: LANES,
