@@ -10,6 +10,9 @@ const SECRET = 'the secret of the ledger, longer than 32 characters';
 const ISSUER = 'https://ledger.example';
 const AUDIENCE = 'clarion';
 
+/** So few that who stays away for some seconds misses events. */
+export const KEPT_EVENTS = 40;
+
 const ENVIRONMENT = {
   HOST: '127.0.0.1',
   AUTH_JWT_SECRET: SECRET,
@@ -19,6 +22,7 @@ const ENVIRONMENT = {
   PING_INTERVAL_MS: '2000',
   PING_TIMEOUT_MS: '2000',
   MESSAGES_PER_MINUTE: '100000',
+  MAILBOX_MAX_EVENTS: String(KEPT_EVENTS),
 };
 
 /** Clarion as real processes behind a proxy, with whatever it stands on; it can be broken, and mended again. */

@@ -2,13 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TERMINAL_EVENTS, type DurableEvent } from '@clarion/protocol';
 import { rowsOf } from '../support/database';
 import { measureHealing, type Healing } from './canary';
-import { tokenOf, type Deployment } from './deployment';
+import { KEPT_EVENTS, tokenOf, type Deployment } from './deployment';
 import { Device } from './device';
 import { overlap, strike, type FaultName } from './faults';
-import type { Participant, StoredRun } from './judge';
+import type { Participant } from './judge';
 import { acceptanceOf } from './message';
 import type { Random } from './random';
+import { archiveTrimmed, trimmedEvents, trimUntil } from './retention';
 import { SdkUser } from './sdk-user';
+import type { StoredRun, Truth } from './truth';
 import { User } from './user';
 import { Stopwatch, Tally, Witness } from './witness';
 
@@ -74,12 +76,15 @@ export class Ledger {
   }
 
   async run(): Promise<LedgerResult> {
+    await archiveTrimmed(await this.deployment.postgres.currentUrl());
     const canary = await this.populate();
     const stop = new AbortController();
     const lives = this.participants.filter((one) => one !== canary).map((one) => one.live(stop.signal));
+    const { url } = this.deployment.proxy;
+    const trimming = trimUntil(stop.signal, url, this.random.fork('retention'), this.tally);
     await this.strikeUntilTheEnd(canary);
     stop.abort();
-    await Promise.all(lives);
+    await Promise.all([...lives, trimming]);
     await this.settle();
     await this.compare();
     await this.lookUpCodes();
@@ -159,24 +164,49 @@ export class Ledger {
   /** Everybody comes back once more, and is compared with the whole mailbox and with the rows. */
   private async compare(): Promise<void> {
     const mailboxes = await this.rows<Mailbox>('SELECT user_id, epoch, head::int FROM mailboxes');
-    const stored = await this.rows<StoredRun & { user_id: string }>(
-      `SELECT m.user_id, m.client_message_id, m.id AS message_id, m.run_id, r.status
-       FROM messages m LEFT JOIN runs r ON r.id = m.run_id WHERE m.role = 'user'`,
-    );
-    await Promise.all(
+    const audited = await Promise.all(
       this.participants.map(async (participant) => {
         const { user } = participant.witness;
         const mailbox = mailboxes.find(({ user_id }) => user_id === user);
         await participant.catchUp(mailbox?.head ?? 0);
-        const log = mailbox === undefined ? [] : await this.audit(participant.witness, mailbox);
-        participant.judge({ log, stored: stored.filter(({ user_id }) => user_id === user) });
-        this.count(log);
+        const retained = mailbox === undefined ? [] : await this.audit(participant.witness, mailbox);
+        return { participant, user, retained };
       }),
     );
+    // Retention may have gone on until now; what it took before the audit belongs to the log.
+    const truthOf = await this.readTruth();
+    for (const { participant, user, retained } of audited) {
+      const truth = truthOf(user, retained);
+      if (retained.length < Math.min(KEPT_EVENTS, truth.log.length))
+        participant.witness.problem(`retention has left ${retained.length} of ${truth.log.length} events`);
+      participant.judge(truth);
+      this.count(truth);
+    }
     for (const user of this.users) this.countMessages(user);
   }
 
-  /** The whole mailbox, as a client gets it that has nothing. */
+  private async readTruth(): Promise<(user: string, retained: readonly DurableEvent[]) => Truth> {
+    const stored = await this.rows<StoredRun & { user_id: string }>(
+      `SELECT m.user_id, m.client_message_id, m.id AS message_id, m.run_id, r.status
+       FROM messages m LEFT JOIN runs r ON r.id = m.run_id WHERE m.role = 'user'`,
+    );
+    const threads = await this.rows<{ user_id: string; id: string }>(
+      `SELECT user_id, id FROM threads UNION SELECT user_id, thread_id FROM messages UNION SELECT user_id, thread_id FROM runs`,
+    );
+    const removed = await trimmedEvents(await this.deployment.postgres.currentUrl());
+    return (user, retained) => {
+      const before = removed.get(user) ?? [];
+      const first = retained[0]?.seq ?? Infinity;
+      return {
+        log: [...before.map(({ event }) => event).filter(({ seq }) => seq < first), ...retained],
+        trimmed: new Map(before.map(({ event, at }) => [event.seq, at])),
+        stored: stored.filter(({ user_id }) => user_id === user),
+        threads: threads.filter(({ user_id }) => user_id === user).map(({ id }) => id),
+      };
+    };
+  }
+
+  /** What is retained of the mailbox, as a client gets it that has nothing. */
   private async audit(witness: Witness, { epoch, head }: Mailbox): Promise<readonly DurableEvent[]> {
     const setup = { url: this.deployment.proxy.url, token: await tokenOf(witness.user), polling: false };
     const auditor = new Device(AUDITOR, setup, witness, `${epoch}:0`);
@@ -185,12 +215,19 @@ export class Ledger {
     return auditor.view.events;
   }
 
-  private count(log: readonly DurableEvent[]): void {
+  private count({ log, trimmed }: Truth): void {
+    this.tally.add('durable events trimmed', trimmed.size);
     this.tally.add('durable events', log.length);
-    for (const { type } of log) if (TERMINAL_EVENTS.has(type)) this.tally.add(`runs ${type}`);
+    for (const { type, data } of log) {
+      if (TERMINAL_EVENTS.has(type)) this.tally.add(`runs ${type}`);
+      if ('by' in data && data.by === 'thread_deleted') this.tally.add('runs ended with their thread');
+    }
   }
 
-  private countMessages({ messages, devices }: User): void {
+  private countMessages({ messages, devices, deletions }: User): void {
+    const answers = [...deletions.values()].map((outcomes) => outcomes.some(({ kind }) => kind === 'ok'));
+    this.tally.add('thread deletions', answers.length);
+    this.tally.add('thread deletions answered', answers.filter(Boolean).length);
     this.tally.add('messages', messages.length);
     this.tally.add('messages accepted', messages.filter((message) => acceptanceOf(message) !== undefined).length);
     for (const { views } of devices) for (const { events } of views) this.tally.add('deliveries', events.length);

@@ -1,10 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClarionClient, ClarionError, memoryStore, type ClarionRun, type RunOutcome } from '@clarion/client';
-import { TERMINAL_EVENTS, type DurableEvent } from '@clarion/protocol';
+import { TERMINAL_EVENTS, type DurableEvent, type ErrorBody } from '@clarion/protocol';
 import { tokenOf } from './deployment';
-import { same, type Participant, type Truth } from './judge';
+import { same } from './erasure';
+import type { Participant } from './judge';
 import { answerTo, isAskedToFail, randomOrder } from './message';
 import type { Random } from './random';
+import { falselyTold } from './retention';
+import type { Truth } from './truth';
+import type { Truncation } from './view';
 import type { Witness } from './witness';
 
 const MOST_UNDER_WAY = 5;
@@ -18,6 +22,8 @@ const HABITS = { say: 50, reply: 20, reload: 12, offline: 8, cancel: 6 };
 /** A message that was given to the SDK, in whichever life of the page. */
 interface Written {
   readonly content: string;
+  /** As far as any life of the page was told. */
+  runId: string | null;
   outcome: RunOutcome | null;
   refused: string | null;
 }
@@ -27,6 +33,7 @@ export class SdkUser implements Participant {
   private readonly store = memoryStore();
   private readonly written = new Map<string, Written>();
   private readonly events: DurableEvent[] = [];
+  private readonly truncations: Truncation[] = [];
   private readonly threads: string[] = [];
   private client: ClarionClient;
 
@@ -57,14 +64,18 @@ export class SdkUser implements Participant {
     return this.client.close();
   }
 
-  judge({ log, stored }: Truth): void {
-    this.events.forEach((event, index) => {
-      if (event.seq !== index + 1) this.witness.problem(`the SDK gave seq ${event.seq} in place ${index + 1}`);
-    });
-    const wrong = this.events.find((event, index) => !same(event, log[index]));
+  judge({ log, stored, trimmed }: Truth): void {
+    for (const problem of falselyTold(this.truncations, trimmed)) this.witness.problem(`the SDK ${problem}`);
+    let last = 0;
+    for (const { seq } of this.events) {
+      const before = this.beyondTold(last);
+      if (seq !== last + 1 && seq !== before + 1) this.witness.problem(`the SDK gave seq ${seq} after ${last}`);
+      last = seq;
+    }
+    const wrong = this.events.find((event) => !same(event, log[event.seq - 1]));
     if (wrong) this.witness.problem(`the SDK gave ${wrong.type} ${wrong.seq}, the mailbox has something else`);
-    if (this.events.length !== log.length)
-      this.witness.problem(`the SDK gave ${this.events.length} events of ${log.length}`);
+    if (this.beyondTold(last) !== log.length)
+      this.witness.problem(`the SDK gave events up to ${last} of ${log.length}`);
     for (const [id, written] of this.written) {
       const rows = stored.filter(({ client_message_id }) => client_message_id === id);
       if (rows.length !== (written.refused === null ? 1 : 0))
@@ -73,6 +84,11 @@ export class SdkUser implements Participant {
     }
     if (stored.some(({ client_message_id }) => !this.written.has(client_message_id)))
       this.witness.problem('something is stored that was not written');
+  }
+
+  /** Up to where it was told that events after `seq` are gone; `seq` itself where it was told nothing. */
+  private beyondTold(seq: number): number {
+    return Math.max(seq, ...this.truncations.filter(({ from }) => from === seq + 1).map(({ to }) => to));
   }
 
   private judgeRun(id: string, { content, outcome }: Written, runId: string, log: readonly DurableEvent[]): void {
@@ -136,15 +152,20 @@ export class SdkUser implements Participant {
   private watch(run: ClarionRun): void {
     const { clientMessageId: id, content } = run;
     if (id === null || content === null) return this.witness.problem('the SDK gave a message without id or content');
-    const written = this.written.get(id) ?? { content, outcome: null, refused: null };
+    const written = this.written.get(id) ?? { content, runId: null, outcome: null, refused: null };
     this.written.set(id, written);
     void this.settle(written, run);
   }
 
   private async settle(written: Written, run: ClarionRun): Promise<void> {
-    const [accepted, ended] = await Promise.allSettled([run.accepted, run.final]);
-    if (accepted.status === 'fulfilled' && !this.threads.includes(accepted.value.threadId))
-      this.threads.push(accepted.value.threadId);
+    const final = Promise.allSettled([run.final]);
+    const [accepted] = await Promise.allSettled([run.accepted]);
+    if (accepted.status === 'fulfilled') {
+      const { runId, threadId } = accepted.value;
+      written.runId = runId;
+      if (!this.threads.includes(threadId)) this.threads.push(threadId);
+    }
+    const [ended] = await final;
     if (ended.status === 'fulfilled') written.outcome = ended.value;
     else this.expectClarionError(ended.reason);
     if (accepted.status === 'rejected' && reasonOf(accepted.reason)?.startsWith(LOCAL) === false)
@@ -156,10 +177,12 @@ export class SdkUser implements Participant {
     const { client } = this;
     await Promise.allSettled([client.connect()]);
     for (const event of this.events) {
-      if (event.type !== 'message_created' || event.run_id === null) continue;
-      const written = this.written.get(event.data.client_message_id);
-      if (written === undefined || written.outcome !== null) continue;
-      const [run] = await Promise.allSettled([client.follow(event.run_id)]);
+      const written = event.type === 'message_created' ? this.written.get(event.data.client_message_id) : undefined;
+      if (written !== undefined) written.runId = event.run_id;
+    }
+    for (const written of this.written.values()) {
+      if (written.runId === null || written.outcome !== null) continue;
+      const [run] = await Promise.allSettled([client.follow(written.runId)]);
       if (run.status === 'fulfilled') void this.settle(written, run.value);
       else this.expectClarionError(run.reason);
     }
@@ -179,11 +202,20 @@ export class SdkUser implements Participant {
         if (error.reason.startsWith(LOCAL)) return;
         if (witness.codes.has(error.support_code)) witness.note(`${error.support_code} is shown again`);
         witness.told(error, 'the SDK');
+        if (error.reason === 'HISTORY_TRUNCATED') this.truncated(error.details);
       },
     });
     client.on('event', (event) => void this.events.push(event));
     void client.connect().catch((error: unknown) => this.expectClarionError(error));
     return client;
+  }
+
+  private truncated(details: ErrorBody['details']): void {
+    const { missed_from: from, missed_to: to } = details ?? {};
+    this.witness.note(`is told that ${JSON.stringify(details)} is gone`);
+    if (typeof from !== 'number' || typeof to !== 'number') return this.witness.problem('the SDK was told no range');
+    this.truncations.push({ from, to, at: Date.now() });
+    this.witness.tally.add('truncations told');
   }
 
   private expectClarionError(error: unknown): void {

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TERMINAL_EVENTS, type Overlap } from '@clarion/protocol';
 import { Device, type DeviceSetup, type Outcome } from './device';
-import { Judge, type Participant, type Truth } from './judge';
+import { Judge, type Participant } from './judge';
 import { acceptanceOf, randomOrder, type Message } from './message';
 import type { Random } from './random';
+import type { Truth } from './truth';
 import type { Witness } from './witness';
 
 const MOST_THREADS = 4;
@@ -11,6 +12,8 @@ const MOST_UNDER_WAY = 6;
 const TRIES = 4;
 const MOST_BACK = 60;
 const DELIVERY_LIMIT_MS = 15_000;
+/** Users who delete threads. */
+const TIDY_SHARE = 0.5;
 
 /** What a user does, and how often. */
 const HABITS = {
@@ -22,9 +25,11 @@ const HABITS = {
   cancel: 6,
   drop: 7,
   leave: 5,
+  stayAway: 2,
   reload: 5,
   reloadWithoutCursor: 2,
   secondDevice: 5,
+  deleteThread: 4,
 };
 
 /** Somebody whose threads and runs one must not reach. */
@@ -40,8 +45,14 @@ export class User implements Stranger, Participant {
   readonly runs: string[] = [];
   /** Run -> the status that a `run_cancel` was answered with. */
   readonly cancels = new Map<string, string>();
+  /** Thread -> how each `thread_delete` of it went. */
+  readonly deletions = new Map<string, Outcome<'thread_delete'>[]>();
   readonly devices: Device[] = [];
   private readonly pending = new Set<Promise<unknown>>();
+  /** Runs whose end may be among what the user was told is gone. */
+  private readonly outOfSight = new Set<string>();
+  private truncations = 0;
+  private readonly tidy: boolean;
   private sent = 0;
 
   constructor(
@@ -50,6 +61,7 @@ export class User implements Stranger, Participant {
     private readonly setup: DeviceSetup,
     private readonly strangers: () => readonly Stranger[],
   ) {
+    this.tidy = random.chance(TIDY_SHARE);
     this.devices.push(new Device('phone', setup, witness));
   }
 
@@ -110,7 +122,7 @@ export class User implements Stranger, Participant {
   }
 
   private learn({ thread_id, run_id }: { thread_id: string; run_id: string }): void {
-    if (!this.threads.includes(thread_id)) this.threads.push(thread_id);
+    if (!this.threads.includes(thread_id) && !this.deletions.has(thread_id)) this.threads.push(thread_id);
     if (!this.runs.includes(run_id)) this.runs.push(run_id);
   }
 
@@ -128,9 +140,11 @@ export class User implements Stranger, Participant {
     if (message !== undefined) await this.send(message, this.anyDevice());
   }
 
-  /** The id of an accepted message with other content is no message. */
+  /** The id of an accepted message with other content is no message, while that is kept: in the first thread it is. */
   private async reuseId(): Promise<void> {
-    const message = this.random.pick(this.messages.filter((one) => acceptanceOf(one) !== undefined));
+    const [first] = this.threads;
+    const accepted = this.messages.filter((one) => acceptanceOf(one) !== undefined);
+    const message = this.random.pick(accepted.filter((one) => acceptanceOf(one)?.thread_id === first));
     if (message === undefined) return;
     const payload = { client_message_id: message.id, content: '{"tokens":7}', agent: 'drill' };
     this.expectRefused(await this.phone.request('chat_message', payload), 'MESSAGE_ID_REUSED');
@@ -154,14 +168,46 @@ export class User implements Stranger, Participant {
     if (outcome.kind === 'ok') this.cancels.set(run_id, outcome.answer.status);
   }
 
+  /** Any thread but the first, also while runs of it are under way; asked until it is answered, or given up. */
+  private async deleteThread(): Promise<void> {
+    const thread_id = this.tidy ? this.random.pick(this.threads.slice(1)) : undefined;
+    if (thread_id === undefined) return;
+    this.threads.splice(this.threads.indexOf(thread_id), 1);
+    const outcomes: Outcome<'thread_delete'>[] = [];
+    this.deletions.set(thread_id, outcomes);
+    for (let tries = 1; tries <= TRIES && !outcomes.some(({ kind }) => kind === 'ok'); tries += 1) {
+      this.witness.note(`deletes thread ${thread_id}`);
+      const outcome = await this.anyDevice().request('thread_delete', { thread_id });
+      outcomes.push(outcome);
+      this.witness.note(`deletion of ${thread_id}: ${told(outcome)}`);
+      if (outcome.kind === 'ok') await this.expectGone(thread_id);
+      else await delay(500);
+    }
+  }
+
+  private async expectGone(thread_id: string): Promise<void> {
+    const payload = { client_message_id: `late-${this.random.int(1, 1e9)}`, content: '{"tokens":7}', thread_id };
+    const outcome = await this.phone.request('chat_message', { ...payload, agent: 'drill' });
+    this.expectRefused(outcome, 'THREAD_NOT_FOUND');
+  }
+
   private async drop(): Promise<void> {
     this.anyDevice().drop();
   }
 
-  private async leave(): Promise<void> {
+  private leave(): Promise<void> {
+    return this.leaveFor(this.random.int(50, 2_500));
+  }
+
+  /** Long enough for retention to take what the device has not read. */
+  private stayAway(): Promise<void> {
+    return this.leaveFor(this.random.int(4_000, 9_000));
+  }
+
+  private async leaveFor(ms: number): Promise<void> {
     const device = this.anyDevice();
     device.leave();
-    await delay(this.random.int(50, 2_500));
+    await delay(ms);
     device.comeBack();
   }
 
@@ -202,7 +248,9 @@ export class User implements Stranger, Participant {
     const ended = this.phone.views.flatMap(({ events }) =>
       events.flatMap(({ type, run_id }) => (TERMINAL_EVENTS.has(type) && run_id !== null ? [run_id] : [])),
     );
-    const over = new Set(ended);
+    if (this.witness.truncations > this.truncations) for (const run of this.runs) this.outOfSight.add(run);
+    this.truncations = this.witness.truncations;
+    const over = new Set([...ended, ...this.outOfSight]);
     return this.runs.filter((run) => !over.has(run)).length;
   }
 
@@ -218,7 +266,7 @@ export class User implements Stranger, Participant {
   }
 }
 
-function told(outcome: Outcome<'chat_message' | 'run_get' | 'run_cancel'>): string {
+function told(outcome: Outcome<'chat_message' | 'run_get' | 'run_cancel' | 'thread_delete'>): string {
   switch (outcome.kind) {
     case 'ok':
       return `ok ${JSON.stringify(outcome.answer)}`;

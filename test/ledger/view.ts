@@ -3,6 +3,7 @@ import type {
   ConnectionEstablished,
   DurableEvent,
   EphemeralEventName,
+  ErrorBody,
   ErrorEnvelope,
   RunView,
 } from '@clarion/protocol';
@@ -15,6 +16,13 @@ export const MOST_TOKENS = 300;
 const DURABLE: ReadonlySet<string> = new Set(DURABLE_EVENT_TYPES);
 /** Every answer of `drill` is a prefix of this. */
 const WORDS = drillWords(MOST_TOKENS);
+
+/** Events that the server said were gone, both bounds included, and when it said so, in wall clock milliseconds. */
+export interface Truncation {
+  readonly from: number;
+  readonly to: number;
+  readonly at: number;
+}
 
 interface RunSeen {
   attempt: number;
@@ -29,10 +37,13 @@ export class View {
   readonly events: DurableEvent[] = [];
   /** Every run that an ephemeral event was about. */
   readonly runsTold = new Set<string>();
+  readonly truncations: Truncation[] = [];
   private readonly answers = new AnswerAssembler();
   private readonly runs = new Map<string, RunSeen>();
   /** The last event processed, or where the server said that reading begins. */
   private place: { epoch: string; seq: number } | null;
+  /** Where reading begins anew; it counts once the client was told what it has missed. */
+  private reset: { epoch: string; seq: number } | null = null;
   from: number | null;
 
   /** @param missed is called for a run whose deltas do not connect: its text has to be asked for */
@@ -88,7 +99,9 @@ export class View {
       case 'run_snapshot':
         return this.takeSnapshot(payload as RunView);
       case 'error':
-        return this.witness.told((payload as ErrorEnvelope).error, `${this.device}, error event`);
+        return this.takeError((payload as ErrorEnvelope).error);
+      case 'replay_complete':
+        return this.checkTold('the replay is complete');
       case 'queue_position':
         this.runsTold.add((payload as { run_id: string }).run_id);
         return;
@@ -99,10 +112,40 @@ export class View {
   private established({ user_id, epoch, from_seq, resume }: ConnectionEstablished): void {
     this.witness.note(`${this.device} is connected (${resume}, from ${from_seq})`);
     if (user_id !== this.witness.user) this.problem(`the connection is ${user_id}'s`);
-    if (resume === 'reset') this.problem('the history was reset although nothing was ever trimmed');
+    this.reset = resume === 'reset' ? { epoch, seq: from_seq } : null;
+    if (this.reset !== null) return;
     if (this.place === null) this.begin(epoch, from_seq, resume === 'new');
     if (this.place?.epoch !== epoch) this.problem(`the epoch ${this.place?.epoch} has become ${epoch}`);
     if (this.place?.seq !== from_seq) this.problem(`asked to go on after ${this.place?.seq}, was given ${from_seq}`);
+  }
+
+  private takeError(error: ErrorBody): void {
+    this.witness.told(error, `${this.device}, error event`);
+    if (error.reason === 'HISTORY_TRUNCATED') this.truncated(error.details);
+  }
+
+  /** The only way past events: those that follow the last one, up to where the server begins anew. */
+  private truncated(details: ErrorBody['details']): void {
+    const { reset } = this;
+    const { missed_from: from, missed_to: to } = details ?? {};
+    const told = `was told that ${JSON.stringify(details)} is gone`;
+    this.reset = null;
+    this.witness.note(`${this.device} ${told}`);
+    if (reset === null || typeof from !== 'number') return this.problem(`${told} without a reset`);
+    if (this.place === null) this.begin(reset.epoch, from - 1, false);
+    const { epoch, seq } = this.place ?? reset;
+    if (epoch !== reset.epoch) this.problem(`the epoch ${epoch} has become ${reset.epoch}`);
+    if (from !== seq + 1 || to !== reset.seq)
+      this.problem(`${told}, misses what is between ${seq} and ${reset.seq + 1}`);
+    this.truncations.push({ from: seq + 1, to: reset.seq, at: Date.now() });
+    this.place = reset;
+    this.witness.truncated(this.device, reset.seq);
+    // Attempts may have begun in what is gone; which runs have ended is known all the same.
+    for (const run of this.runs.values()) run.attempt = 0;
+  }
+
+  private checkTold(what: string): void {
+    if (this.reset !== null) this.problem(`${what} after a reset, and nobody has told what is gone`);
   }
 
   /** Without a cursor the server decides, and must not leave out what nobody, or this device, was never sent. */
@@ -118,6 +161,7 @@ export class View {
 
   private takeDurable(event: DurableEvent): void {
     if (event.user_id !== this.witness.user) this.problem(`an event of ${event.user_id}: ${event.type} ${event.id}`);
+    this.checkTold(event.type);
     if (this.place === null) return this.problem(`${event.type} ${event.id} before connection_established`);
     if (event.epoch !== this.place.epoch) this.problem(`the epoch ${this.place.epoch} becomes ${event.epoch}`);
     if (event.seq !== this.place.seq + 1)

@@ -44,6 +44,8 @@ export class Witness {
   readonly codes = new Map<string, string>();
   /** Device -> the furthest `seq` that it was sent. */
   readonly furthest = new Map<string, number>();
+  /** How often the user was told that events are gone. */
+  truncations = 0;
 
   constructor(
     readonly user: string,
@@ -76,6 +78,13 @@ export class Witness {
 
   reached(device: string, seq: number): void {
     this.furthest.set(device, Math.max(seq, this.furthest.get(device) ?? 0));
+  }
+
+  /** What is gone, and told to be, is as good as sent. */
+  truncated(device: string, seq: number): void {
+    this.truncations += 1;
+    this.tally.add('truncations told');
+    this.reached(device, seq);
   }
 
   /** The history with what befell everybody, in order, dated in seconds. */
