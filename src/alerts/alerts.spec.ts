@@ -250,3 +250,58 @@ describe('a channel that does not take an alert', () => {
     expect(bench.peer.received).toHaveLength(2);
   });
 });
+
+describe('the dead letter of a message', () => {
+  const attempt = (attempt: number, jobId = 'a-job') => ({ jobId, attempt, attempts: Math.max(5, attempt) });
+
+  /** A message whose first attempt was refused for good. */
+  async function refused(environment: Record<string, string> = {}) {
+    const node = bench.createNode(environment);
+    node.queue.mode = 'forget';
+    bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
+    await node.look();
+    const [{ id }] = (await bench.database.query<{ id: string }>('SELECT id FROM alert_deliveries')) as [
+      { id: string },
+    ];
+    bench.peer.next.push({ status: 400 });
+    expect(await node.deliveries.deliver(id, attempt(1))).toMatchObject({ ok: false, final: true });
+    return { ...node, id };
+  }
+
+  it('is sent again by one attempt more of its job, with the same id, and by nothing else', async () => {
+    const { deliveries, indicator, id } = await refused();
+    // The same attempt after a crash, and the job of another wake-up, find it ended.
+    expect(await deliveries.deliver(id, attempt(1))).toEqual({ ok: true });
+    expect(await deliveries.deliver(id, attempt(2, 'another'))).toEqual({ ok: true });
+    expect(bench.peer.received).toHaveLength(1);
+    expect(await deliveries.deliver(id, attempt(2))).toEqual({ ok: true });
+    expect(await deliveries.deliver(id, attempt(3))).toEqual({ ok: true });
+    expect(bench.peer.received.map(({ headers }) => headers['webhook-id'])).toEqual([id, id]);
+    expect(await indicator.check()).toMatchObject({ status: 'healthy' });
+  });
+
+  it('is a dead letter again when it is refused again, and the next channel does not hear it twice', async () => {
+    const { deliveries, queue, sweep, reporter, id } = await refused({ ALERT_CHANNELS: 'pagerduty,webhook' });
+    queue.mode = 'deliver';
+    await sweep.run();
+    await queue.idle();
+    bench.peer.next.push({ status: 400 });
+    expect(await deliveries.deliver(id, attempt(2))).toMatchObject({ ok: false, final: true });
+    await queue.idle();
+    expect(bench.peer.received.map(({ path }) => path)).toEqual(['/v2/enqueue', '/webhook', '/v2/enqueue']);
+    expect(reporter.reasons).toEqual(['ALERT_CHANNEL_FAILED', 'ALERT_CHANNEL_FAILED']);
+  });
+
+  it('of an alert that is over by then is followed by its end', async () => {
+    const { look, deliveries, queue, id } = await refused();
+    bench.health = {};
+    await bench.later(11);
+    await look();
+    queue.mode = 'deliver';
+    bench.peer.reset();
+    expect(await deliveries.deliver(id, attempt(2))).toEqual({ ok: true });
+    await queue.idle();
+    expect(bench.words()).toEqual(['trigger provider', 'resolve provider']);
+    expect(bench.told()[1]!.resolved_at).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/);
+  });
+});

@@ -49,11 +49,12 @@ export class AlertDeliveries {
   }
 
   /**
-   * One attempt at one message. What was sent already, somebody else sends, or comes later in its turn, is left alone.
+   * One attempt at one message. What was sent already, somebody else sends, or comes later in its turn, is left alone. A dead letter that
+   * is retried is one attempt more.
    * @throws what the database throws; then it is sent again, with the same id
    */
   async deliver(id: string, job: Attempt): Promise<DeliveryOutcome> {
-    const delivery = await this.store.claim(id, job.jobId);
+    const delivery = await this.store.claim(id, job.jobId, job.attempt);
     if (delivery === undefined) return { ok: true };
     const outcome = await this.channels.send(delivery.channel, delivery.notice, id, delivery.target);
     this.metrics.sent(delivery.channel, outcome.sent);
@@ -109,6 +110,8 @@ export class AlertDeliveries {
       if (delivery.action !== 'trigger') return [];
       await this.store.cancelFollowers(tx, delivery);
       if (next === undefined || !(await this.store.isOpen(tx, delivery.alert_id))) return [];
+      const told = await this.store.recipients(tx, delivery.alert_id);
+      if (told.some(({ channel }) => channel === next)) return [];
       const other = newDelivery(delivery.notice, { channel: next, target: this.channels.targetOf(next) });
       await this.store.add(tx, [other]);
       return [other.id];

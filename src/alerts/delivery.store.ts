@@ -24,12 +24,26 @@ SELECT id, alert_id, action, channel, target, notice, status, CASE WHEN status =
 FROM jsonb_to_recordset($1::jsonb) AS s (id uuid, alert_id uuid, action text, channel text, target text, notice jsonb, status text)
 ON CONFLICT (id) DO NOTHING`;
 
-/** Messages about one alert on one channel go out in their order. */
+/**
+ * Messages about one alert on one channel go out in their order. One that has failed is sent again by the job that failed to, once that makes
+ * a further attempt: somebody has retried its dead letter. A job that is worked on twice after a crash makes the same attempt.
+ */
 const CLAIM = `
-UPDATE alert_deliveries d SET holder = $2, held_until = now() + interval '2 minutes', attempts = attempts + 1
-WHERE id = $1 AND status = 'pending' AND (holder IS NULL OR holder = $2 OR held_until < now())
+UPDATE alert_deliveries d SET status = 'pending', ended_at = NULL, support_code = NULL,
+  holder = $2, held_until = now() + interval '2 minutes', attempts = $3
+WHERE id = $1 AND (status = 'pending' AND (holder IS NULL OR holder = $2 OR held_until < now())
+    OR status = 'failed' AND holder = $2 AND attempts < $3)
   AND NOT EXISTS (SELECT 1 FROM alert_deliveries e WHERE e.alert_id = d.alert_id AND e.channel = d.channel AND e.status = 'pending' AND e.id < d.id)
 RETURNING id, alert_id, action, channel, target, notice`;
+
+/** The end of an alert, for a channel that has heard of its beginning only after it, by hand, and of no end. */
+const LATE_END = `
+INSERT INTO alert_deliveries (id, alert_id, action, channel, target, notice, status)
+SELECT $2, d.alert_id, 'resolve', d.channel, d.target,
+  d.notice || jsonb_build_object('action', 'resolve', 'resolved_at', to_char(a.resolved_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')), 'pending'
+FROM alert_deliveries d JOIN alerts a ON a.id = d.alert_id
+WHERE d.id = $1 AND d.action = 'trigger' AND a.status = 'resolved' AND NOT EXISTS (SELECT 1 FROM alert_deliveries e
+  WHERE e.alert_id = d.alert_id AND e.channel = d.channel AND e.action = 'resolve' AND e.status IN ('pending', 'sent'))`;
 
 /** The outbox: messages are stored in the transaction of what they tell of, and sent afterwards. */
 @Injectable()
@@ -56,20 +70,24 @@ export class DeliveryStore {
   }
 
   /** Takes a message for a job; undefined where it is sent, somebody else has it, or it is not its turn. */
-  async claim(id: string, holder: string): Promise<Delivery | undefined> {
-    const [delivery] = await this.database.query<Delivery>(CLAIM, [id, holder]);
+  async claim(id: string, holder: string, attempt: number): Promise<Delivery | undefined> {
+    const [delivery] = await this.database.query<Delivery>(CLAIM, [id, holder, attempt]);
     return delivery;
   }
 
+  /** Who held it stays known: that job may be retried. */
   async end(sql: Sql, id: string, status: DeliveryEnd, supportCode: string | null): Promise<void> {
     await sql.query(
-      `UPDATE alert_deliveries SET status = $2, ended_at = now(), holder = NULL, held_until = NULL, support_code = $3 WHERE id = $1`,
+      `UPDATE alert_deliveries SET status = $2, ended_at = now(), held_until = NULL, support_code = $3 WHERE id = $1`,
       [id, status, supportCode],
     );
   }
 
   async sent(id: string): Promise<void> {
-    await this.end(this.database, id, 'sent', null);
+    await this.database.transaction(async (tx) => {
+      await this.end(tx, id, 'sent', null);
+      await tx.query(LATE_END, [id, uuidv7()]);
+    });
   }
 
   /** What would have followed a message that nobody got. */

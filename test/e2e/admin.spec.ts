@@ -1,17 +1,36 @@
+import { randomUUID } from 'node:crypto';
 import type { DurableEvent, ErrorBody } from '@clarion/protocol';
 import { errorBodySchema } from '@clarion/protocol/schemas';
+import { v7 as uuidv7 } from 'uuid';
+import { AlertDeliveries, type AlertNotice } from '../../src/alerts';
 import type { FailureRecord } from '../../src/errors';
 import { ClarionApp } from '../support/clarion-app';
+import { WebhookReceiver } from '../support/webhook-receiver';
+
+const SECRET = `whsec_${Buffer.from('a key of the tests, 32 bytes long').toString('base64')}`;
 
 let app: ClarionApp;
+let peer: WebhookReceiver;
 let tokens: { admin: string; alice: string };
 
 beforeAll(async () => {
-  app = await ClarionApp.start();
+  peer = await WebhookReceiver.start();
+  app = await ClarionApp.start({
+    env: {
+      ALERT_CHANNELS: 'webhook',
+      ALERT_WEBHOOK_URL: peer.url,
+      ALERT_WEBHOOK_SECRET: SECRET,
+      // What it thinks itself of the alerts of this file comes after its end.
+      ALERT_WAIT_MS: '600000',
+      FALLBACK_WEBHOOK_URL: peer.url,
+      FALLBACK_WEBHOOK_SECRET: SECRET,
+      OUTBOUND_PRIVATE_ADDRESSES: '1',
+    },
+  });
   tokens = { admin: await app.adminToken(), alice: await app.token('alice') };
 });
 afterEach(() => expect(app.closeClients()).toEqual([]));
-afterAll(() => app.dispose());
+afterAll(() => Promise.all([app.dispose(), peer.close()]));
 
 function get(path: string, headers: Record<string, string> = {}): Promise<Response> {
   return app.request(path, { headers });
@@ -127,4 +146,169 @@ describe('an admin', () => {
     expect(wrong.status).toBe(400);
     expect(await refusal(wrong)).toMatchObject({ code: 1004, reason: 'HTTP_REQUEST_INVALID' });
   });
+});
+
+function asAdmin(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers = { ...bearer(tokens.admin), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+  return app.request(path, { method, headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
+}
+
+async function untilSo(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+const audited = (subject: string) =>
+  app.query<{ actor: string; action: string }>('SELECT actor, action FROM audit_log WHERE subject = $1 ORDER BY id', [
+    subject,
+  ]);
+
+/** An open alert, and a message that tells of it, on its way. */
+async function alerted(): Promise<{ id: string; message: string; sent: () => Promise<boolean> }> {
+  const [id, message] = [uuidv7(), uuidv7()];
+  const notice = { action: 'trigger', alert_id: id, dedup_key: id, summary: 'made up', opened_at: new Date() };
+  await app.query(
+    `INSERT INTO alerts (id, rule, group_key, component, severity, status, summary, details, opened_at, last_seen_at, notified_at, flaps)
+     VALUES ($1, 'task', $1::text, 'tasks', 'error', 'firing', 'made up', '{}', now(), now(), now(), 0)`,
+    [id],
+  );
+  await app.query(
+    `INSERT INTO alert_deliveries (id, alert_id, action, channel, target, notice) VALUES ($1, $2, 'trigger', 'webhook', $3, $4)`,
+    [message, id, peer.url, notice],
+  );
+  await app.get(AlertDeliveries).wake([message]);
+  const status = () => app.query<{ status: string }>('SELECT status FROM alert_deliveries WHERE id = $1', [message]);
+  return { id, message, sent: async () => (await status())[0]?.status === 'sent' };
+}
+
+interface Silence {
+  readonly id: string;
+  readonly created_at: string;
+  readonly ends_at: string;
+}
+
+const silences = async (): Promise<Silence[]> =>
+  (await json<{ silences: Silence[] }>(await get('/admin/api/alerts', bearer(tokens.admin)))).silences;
+
+describe('alerts by hand', () => {
+  beforeEach(() => peer.reset());
+
+  it('are acknowledged: who was told hears by whom, the list shows it, and it is audited', async () => {
+    const { id, sent } = await alerted();
+    await untilSo(sent);
+    expect((await asAdmin('POST', `/admin/api/alerts/${id}/acknowledge`)).status).toBe(204);
+    const [, told] = await peer.until(2);
+    const { data } = JSON.parse(told!.body) as { data: AlertNotice };
+    expect(data).toMatchObject({ action: 'acknowledge', alert_id: id, acknowledged_by: 'root' });
+    const { alerts } = await json<{ alerts: { id: string }[] }>(await asAdmin('GET', '/admin/api/alerts'));
+    expect(alerts.find((alert) => alert.id === id)).toMatchObject({ status: 'firing', acknowledged_by: 'root' });
+    expect(await audited(id)).toEqual([{ actor: 'root', action: 'alert_acknowledged' }]);
+  });
+
+  it.each([
+    [404, 'ALERT_NOT_FOUND', randomUUID()],
+    [400, 'HTTP_REQUEST_INVALID', 'no-id'],
+  ])('are not acknowledged but answered %d %s for %s', async (status, reason, id) => {
+    const answer = await asAdmin('POST', `/admin/api/alerts/${id}/acknowledge`);
+    expect([answer.status, (await refusal(answer)).reason]).toEqual([status, reason]);
+    expect(await audited(id)).toEqual([]);
+  });
+
+  it('are silenced with author and end, until somebody ends that; both are audited', async () => {
+    const answer = await asAdmin('POST', '/admin/api/alerts/silences', {
+      rule: 'task',
+      comment: ' known ',
+      minutes: 10,
+    });
+    expect(answer.status).toBe(201);
+    const silence = await json<Silence>(answer);
+    expect(silence).toMatchObject({ rule: 'task', group: null, author: 'root', comment: 'known' });
+    expect(Date.parse(silence.ends_at) - Date.parse(silence.created_at)).toBe(600_000);
+    expect(await silences()).toEqual([silence]);
+    expect((await asAdmin('DELETE', `/admin/api/alerts/silences/${silence.id}`)).status).toBe(204);
+    expect(await silences()).toEqual([]);
+    const again = await asAdmin('DELETE', `/admin/api/alerts/silences/${silence.id}`);
+    expect([again.status, (await refusal(again)).reason]).toEqual([404, 'ALERT_NOT_FOUND']);
+    expect(await audited(silence.id)).toEqual([
+      { actor: 'root', action: 'silence_added' },
+      { actor: 'root', action: 'silence_ended' },
+    ]);
+  });
+
+  it.each([
+    ['comment', { minutes: 10 }],
+    ['comment', { comment: ' ', minutes: 10 }],
+    ['comment', { comment: 'x'.repeat(501), minutes: 10 }],
+    ['minutes', { comment: 'for ever' }],
+    ['minutes', { comment: 'no time', minutes: 0 }],
+    ['minutes', { comment: 'a part', minutes: 1.5 }],
+    ['minutes', { comment: 'over a month', minutes: 43_201 }],
+    ['group', { comment: 'no group', minutes: 1, group: '' }],
+    ['', { comment: 'more', minutes: 1, author: 'somebody else' }],
+    ['', []],
+  ])('are not silenced by what is wrong in %s: %j', async (path, body) => {
+    const answer = await asAdmin('POST', '/admin/api/alerts/silences', body);
+    const { reason, details } = await refusal(answer);
+    expect([answer.status, reason]).toEqual([400, 'HTTP_REQUEST_INVALID']);
+    expect(details).toMatchObject({ issues: [{ path }] });
+    expect(await silences()).toEqual([]);
+  });
+
+  it('are not silenced by what is no JSON, nor by whoever is no admin', async () => {
+    const rubbish = await asAdmin('POST', '/admin/api/alerts/silences', '{"comment": ');
+    expect([rubbish.status, (await refusal(rubbish)).code]).toEqual([400, 1004]);
+    const headers = { ...bearer(tokens.alice), 'content-type': 'application/json' };
+    const body = JSON.stringify({ comment: 'quiet', minutes: 1 });
+    const user = await app.request('/admin/api/alerts/silences', { method: 'POST', headers, body });
+    expect([user.status, (await refusal(user)).reason]).toEqual([403, 'AUTH_SCOPE_MISSING']);
+    expect(await silences()).toEqual([]);
+  });
+
+  it('whose message nobody took go out when their dead letter is retried on the board, audited', async () => {
+    peer.next.push({ status: 400 });
+    const { message, sent } = await alerted();
+    const board = '/admin/queues/api/queues';
+    const failed = async () => {
+      const query = 'activeQueue=alert-deliveries&status=failed&page=1&jobsPerPage=10';
+      const { queues } = await json<{ queues: { name: string; jobs: { id: string }[] }[] }>(
+        await asAdmin('GET', `${board}?${query}`),
+      );
+      return queues.find(({ name }) => name === 'alert-deliveries')!.jobs.find(({ id }) => id.startsWith(message));
+    };
+    await untilSo(async () => (await failed()) !== undefined);
+    const path = `/alert-deliveries/${(await failed())!.id}/retry`;
+    expect((await asAdmin('PUT', `${board}${path}`)).status).toBeLessThan(300);
+    await untilSo(sent);
+    expect(peer.received.map(({ headers }) => headers['webhook-id'])).toEqual([message, message]);
+    expect(await audited(`PUT /api/queues${path}`)).toEqual([{ actor: 'root', action: 'queue_changed' }]);
+    await untilSo(async () => (await failed()) === undefined);
+  });
+});
+
+it('a digest that could not be sent goes out when an admin asks for it', async () => {
+  peer.reset();
+  const [user, recovery, id] = [`user-${randomUUID()}`, uuidv7(), uuidv7()];
+  await app.query(`INSERT INTO mailboxes (user_id, epoch, head) VALUES ($1, 'abcdefgh', 1)`, [user]);
+  await app.query(
+    `INSERT INTO mailbox_events (user_id, seq, type, critical, data) VALUES ($1, 1, 'notification', true, '{"user_notification": {"user_friendly_message": "a word"}}')`,
+    [user],
+  );
+  await app.query(
+    `INSERT INTO recoveries (id, user_id, state, from_seq, since, unread, next_at, ended_at) VALUES ($1, $2, 'abandoned', 1, now(), 1, now(), now())`,
+    [recovery, user],
+  );
+  await app.query(
+    `INSERT INTO fallback_deliveries (id, recovery_id, channel, to_seq, next_at, dispatch, state, ended_at, round) VALUES ($1, $2, 'webhook', 1, now(), 1, 'failed', now(), 1)`,
+    [id, recovery],
+  );
+  expect((await asAdmin('POST', `/admin/api/digests/${id}/resend`)).status).toBe(202);
+  const [digest] = await peer.until(1);
+  expect(digest!.headers['webhook-id']).toBe(id);
+  expect(digest!.body).toContain('a word');
+  await untilSo(async () => {
+    const [row] = await app.query<{ state: string }>('SELECT state FROM fallback_deliveries WHERE id = $1', [id]);
+    return row?.state === 'sent';
+  });
+  expect(await audited(id)).toEqual([{ actor: 'root', action: 'digest_resent' }]);
+  const again = await asAdmin('POST', `/admin/api/digests/${id}/resend`);
+  expect([again.status, (await refusal(again)).reason]).toEqual([404, 'DIGEST_NOT_FOUND']);
 });
