@@ -4,6 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { loadConfig } from '../config';
 import { AuditStore, Database } from '../persistence';
 import { FailureSeriesStore } from './failure-series.store';
+import { HealthSeriesStore } from './health-series.store';
 import { AdminRetention } from './retention.task';
 import { StatisticsRollUp } from './statistics-rollup.task';
 
@@ -144,6 +145,60 @@ describe('admin.retention', () => {
     );
     await retention().run(NEVER);
     expect(await database.query('SELECT status FROM alerts')).toEqual([{ status: 'firing' }]);
+  });
+});
+
+describe('the history of a component', () => {
+  const at = (second: number) => new Date(Date.parse('2026-03-01T10:00:00Z') + second * 1_000);
+  const sample = (process: string, second: number, status: string, latency: number | null = 4, active = 1) =>
+    database.query(
+      `INSERT INTO health_samples (component, process, at, status, latency_ms, figures) VALUES ('database', $1, $2, $3, $4, $5)`,
+      [process, at(second), status, latency, { 'pool.active': active }],
+    );
+  const read = (more: object = {}) =>
+    new HealthSeriesStore(database).read({
+      component: 'database',
+      figure: 'latency_ms',
+      since: at(0),
+      until: at(60),
+      limit: 3,
+      ...more,
+    });
+
+  it('has the worst status and the mean of each bucket, by process, and leaves no time out', async () => {
+    await sample('a:1', -1, 'failed');
+    await sample('a:1', 0, 'healthy', 3);
+    await sample('a:1', 10, 'failed', 800);
+    await sample('a:1', 19, 'degraded', null);
+    await sample('a:1', 50, 'degraded', 7);
+    await sample('a:1', 60, 'failed');
+    await sample('b:2', 30, 'healthy', 5);
+    expect(await read()).toEqual({
+      component: 'database',
+      figure: 'latency_ms',
+      bucket_ms: 20_000,
+      times: [0, 20, 40].map((second) => at(second).toISOString()),
+      series: [
+        { process: 'a:1', statuses: ['failed', null, 'degraded'], values: [401.5, null, 7] },
+        { process: 'b:2', statuses: [null, 'healthy', null], values: [null, 5, null] },
+      ],
+    });
+  });
+
+  it('has any figure, at most as many points as are wanted or sampled, and other components not', async () => {
+    await sample('a:1', 5, 'healthy', 3, 12);
+    const { bucket_ms, times, series } = await read({ figure: 'pool.active', limit: 1_000 });
+    expect([bucket_ms, times.length]).toEqual([10_000, 6]);
+    expect(series[0]!.values).toEqual([12, null, null, null, null, null]);
+    expect((await read({ limit: 1 })).times).toHaveLength(1);
+    expect((await read({ figure: 'no.such' })).series[0]!.values).toEqual([null, null, null]);
+    expect((await read({ component: 'redis' })).series).toEqual([]);
+  });
+
+  it('shows the twenty processes that were seen last', async () => {
+    for (let i = 0; i < 22; i++) await sample(`p${String(i).padStart(2, '0')}`, i < 20 ? 45 : 5, 'healthy');
+    const names = (await read()).series.map(({ process }) => process);
+    expect(names).toEqual(Array.from({ length: 20 }, (_, i) => `p${String(i).padStart(2, '0')}`));
   });
 });
 

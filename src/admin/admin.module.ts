@@ -14,6 +14,7 @@ import { BullBoard } from './board/bull-board.service';
 import { TasksController } from './api/tasks.controller';
 import { AdminUsersController } from './api/users.controller';
 import { FailureSeriesStore } from './failure-series.store';
+import { HealthSeriesStore } from './health-series.store';
 import { FailureStories } from './lookup/failure-stories.service';
 import { LookUpAudit } from './lookup/look-up-audit.service';
 import { RunRecordStore } from './lookup/run-record.store';
@@ -33,6 +34,7 @@ import { StatisticsStore } from './statistics.store';
     BullBoard,
     FailureSeriesStore,
     FailureStories,
+    HealthSeriesStore,
     LookUpAudit,
     RecoveryStatisticsStore,
     RunRecordStore,

@@ -143,6 +143,7 @@ describe('everything below /admin', () => {
     '/admin/api/statistics',
     '/admin/api/statistics/users',
     '/admin/api/statistics/errors',
+    '/admin/api/statistics/health',
     '/admin/api/audit',
     '/admin/api/alerts',
   ])('%s is for admins only', async (path) => {

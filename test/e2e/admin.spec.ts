@@ -168,8 +168,8 @@ async function alerted(): Promise<{ id: string; message: string; sent: () => Pro
   const notice = { action: 'trigger', alert_id: id, dedup_key: id, summary: 'made up', opened_at: new Date() };
   await app.query(
     `INSERT INTO alerts (id, rule, group_key, component, severity, status, summary, details, opened_at, last_seen_at, notified_at, flaps)
-     VALUES ($1, 'task', $1::text, 'tasks', 'error', 'firing', 'made up', '{}', now(), now(), now(), 0)`,
-    [id],
+     VALUES ($1, 'task', $2, 'tasks', 'error', 'firing', 'made up', '{}', now(), now(), now(), 0)`,
+    [id, id],
   );
   await app.query(
     `INSERT INTO alert_deliveries (id, alert_id, action, channel, target, notice) VALUES ($1, $2, 'trigger', 'webhook', $3, $4)`,

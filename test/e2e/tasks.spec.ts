@@ -69,6 +69,32 @@ describe('the background tasks of a process', () => {
     expect(rows.map(({ component }) => component)).toEqual(expect.arrayContaining(['database', 'queues', 'tasks']));
   });
 
+  it('keep with them the history of each component, for plots', async () => {
+    await run('health.sample');
+    const history = (query: string) => app.request(`/admin/api/statistics/health?${query}`, admin);
+    const answer = await history('component=database&figure=pool.limit&limit=60');
+    expect(answer.status).toBe(200);
+    const body = (await answer.json()) as { times: string[]; series: { statuses: unknown[]; values: unknown[] }[] };
+    expect(body).toMatchObject({ component: 'database', figure: 'pool.limit', bucket_ms: 60_000 });
+    expect(body.times).toHaveLength(60);
+    const [own, ...others] = body.series;
+    expect(others).toEqual([]);
+    expect([own!.statuses.at(-1), own!.values.at(-1)]).toEqual(['healthy', expect.any(Number)]);
+    for (const [path, query] of [
+      ['component', ''],
+      ['component', 'component=kitchen'],
+      ['limit', 'component=redis&limit=1001'],
+      ['since', 'component=redis&since=2026-03-02T00:00:00Z&until=2026-03-01T00:00:00Z'],
+      ['since', 'component=redis&since=2020-03-02T00:00:00Z'],
+      ['figure', 'component=redis&figure='],
+    ] as const) {
+      const refused = await history(query);
+      const { reason, details } = (await refused.json()) as { reason: string; details: { issues: object[] } };
+      expect([refused.status, reason]).toEqual([400, 'HTTP_REQUEST_INVALID']);
+      expect(details.issues).toMatchObject([{ path }]);
+    }
+  });
+
   it('add failures up by hour, the same however often', async () => {
     await app.refusal({ token: 'no token' });
     for (const _ of [1, 2]) {

@@ -1,8 +1,9 @@
-import { MAX_PAGE_SIZE } from '@clarion/protocol';
+import { COMPONENT_NAMES, MAX_PAGE_SIZE } from '@clarion/protocol';
 import { Controller, Get, Header, Query, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
 import { ComponentError } from '../../errors';
 import { BUCKET_MS, type FailureSeries, FailureSeriesStore } from '../failure-series.store';
+import { type HealthSeries, HealthSeriesStore } from '../health-series.store';
 import { QueueDirectory } from '../queue-directory';
 import {
   type QueuedMessages,
@@ -19,6 +20,11 @@ const PAGE_SIZE = 50;
 const USUAL_POINTS = { hour: 48, day: 90 } as const;
 const MAX_POINTS = 1_000;
 const Points = z.object({ since: z.number().min(0, 'later than until').max(MAX_POINTS, 'too long before until') });
+/** An hour has as many points as samples. */
+const USUAL_HISTORY_MS = 3_600_000;
+const USUAL_HISTORY_POINTS = 360;
+const MAX_HISTORY_MS = 31 * 86_400_000;
+const History = z.object({ since: z.number().min(0, 'later than until').max(MAX_HISTORY_MS, 'too long before until') });
 
 const Page = z.strictObject({
   after: z.string().max(128).default(''),
@@ -30,6 +36,14 @@ const SeriesQuery = z.strictObject({
   bucket: z.enum(['hour', 'day']).default('hour'),
   since: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
+});
+
+const HealthQuery = z.strictObject({
+  component: z.enum(COMPONENT_NAMES),
+  figure: z.string().min(1).max(100).default('latency_ms'),
+  since: z.iso.datetime({ offset: true }).optional(),
+  until: z.iso.datetime({ offset: true }).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_POINTS).default(USUAL_HISTORY_POINTS),
 });
 
 interface Statistics {
@@ -51,6 +65,7 @@ export class StatisticsController {
     private readonly store: StatisticsStore,
     private readonly recovery: RecoveryStatisticsStore,
     private readonly series: FailureSeriesStore,
+    private readonly healthSeries: HealthSeriesStore,
     private readonly queues: QueueDirectory,
   ) {}
 
@@ -97,6 +112,21 @@ export class StatisticsController {
     const since = new Date(range.since ?? usual);
     parseQuery(Points, { since: (until.getTime() - since.getTime()) / BUCKET_MS[bucket] });
     return this.series.read({ by, bucket, since, until });
+  }
+
+  /**
+   * `GET /admin/api/statistics/health?component&figure&since&until&limit` → `{component, figure, bucket_ms, times, series: [{process, statuses,
+   * values}]}`, for plots: the worst status and the mean of a figure, by process, in at most `limit` buckets; without `since` the last hour.
+   * @throws ComponentError HTTP_REQUEST_INVALID, DATABASE_*
+   */
+  @Get('health')
+  @Header('Cache-Control', 'no-store')
+  async health(@Query() query: unknown): Promise<HealthSeries> {
+    const { since, until, ...wanted } = parseQuery(HealthQuery, query);
+    const end = until === undefined ? new Date() : new Date(until);
+    const begin = new Date(since ?? end.getTime() - USUAL_HISTORY_MS);
+    parseQuery(History, { since: end.getTime() - begin.getTime() });
+    return this.healthSeries.read({ ...wanted, since: begin, until: end });
   }
 
   private async jobs(): Promise<Statistics['queues']> {
