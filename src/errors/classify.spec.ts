@@ -48,6 +48,8 @@ describe('classify', () => {
     ["READONLY You can't write against a read only replica.", 'REDIS_READ_ONLY'],
     ['MISCONF Redis is configured to save RDB snapshots', 'REDIS_READ_ONLY'],
     ["OOM command not allowed when used memory > 'maxmemory'.", 'REDIS_CAPACITY'],
+    ['MOVED 3999 127.0.0.1:6381', 'REDIS_IS_CLUSTER'],
+    ['CLUSTERDOWN Hash slot not served', 'REDIS_IS_CLUSTER'],
     ["ERR unknown command 'OOM'", 'REDIS_COMMAND_FAILED'],
   ])('takes the reply of Redis %s for %s, by its first word', (message, reason) => {
     expect(classify(new ReplyError(message)).reason).toBe(reason);

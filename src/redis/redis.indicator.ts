@@ -66,6 +66,11 @@ export class RedisIndicator extends HealthIndicator {
         return { problem: `Redis has no memory left at ${at}`, suggestion: 'raise maxmemory there' };
       case 'REDIS_TIMEOUT':
         return { problem: `Redis does not answer at ${at}`, suggestion: 'check that it is not overloaded or frozen' };
+      case 'REDIS_IS_CLUSTER':
+        return {
+          problem: `Redis is a cluster at ${at}`,
+          suggestion: 'let REDIS_URL name a single server or its proxy',
+        };
       case 'REDIS_COMMAND_FAILED':
         return {
           problem: `Redis does not keep what it is given at ${at}`,

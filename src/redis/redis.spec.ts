@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { redisIsHere, RedisServer } from '../../test/support/redis-server';
 import { loadConfig } from '../config';
@@ -149,6 +152,11 @@ describeWithRedis('with Redis', () => {
     it.each([
       ['a replica', ['--replicaof', '127.0.0.1 1'], 'REDIS_READ_ONLY'],
       ['a full one', ['--maxmemory', '1'], 'REDIS_CAPACITY'],
+      [
+        'a cluster',
+        ['--cluster-enabled', 'yes', '--dir', mkdtempSync(join(tmpdir(), 'clarion-redis-'))],
+        'REDIS_IS_CLUSTER',
+      ],
     ])('is a write to %s', async (_name, settings, reason) => {
       await start(...settings);
       expect(await health()).toMatchObject({ status: 'degraded', cause: { reason } });

@@ -33,6 +33,12 @@ export const REDIS = defineReasons('Redis', {
     message: 'Redis has no memory left',
     retryAfterMs: 5_000,
   },
+  REDIS_IS_CLUSTER: {
+    severity: 'critical',
+    http: 503,
+    message: 'Redis is a cluster, which is not supported',
+    retryAfterMs: 30_000,
+  },
   REDIS_COMMAND_FAILED: {
     severity: 'error',
     http: 500,

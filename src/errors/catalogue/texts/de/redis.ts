@@ -27,6 +27,11 @@ export const REDIS: TranslatedTexts = {
     user_friendly_message: 'Ein Teil des Dienstes ist an seiner Grenze. Verloren geht nichts.',
     action_required: 'Kurz warten; es geht von selbst weiter',
   },
+  REDIS_IS_CLUSTER: {
+    message: 'Manches dauert gerade länger',
+    user_friendly_message: 'Ein Teil des Dienstes ist falsch eingerichtet. Verloren geht nichts.',
+    action_required: 'In einigen Minuten erneut versuchen',
+  },
   REDIS_COMMAND_FAILED: {
     message: 'Bei uns ist etwas schiefgegangen',
     user_friendly_message: 'Ein Teil des Dienstes hat eine Anfrage von uns abgelehnt. Der Fehler liegt bei uns.',

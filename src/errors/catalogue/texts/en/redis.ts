@@ -27,6 +27,11 @@ export const REDIS = {
     user_friendly_message: 'A part of our service is at its limit right now. Nothing of yours is lost.',
     action_required: 'Wait a moment; it goes on by itself',
   },
+  REDIS_IS_CLUSTER: {
+    message: 'Some things take longer right now',
+    user_friendly_message: 'A part of our service is set up wrongly. Nothing of yours is lost.',
+    action_required: 'Try again in a few minutes',
+  },
   REDIS_COMMAND_FAILED: {
     message: 'Something went wrong on our side',
     user_friendly_message: 'A part of our service refused a request of ours. This is a mistake on our side.',
