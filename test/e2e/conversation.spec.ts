@@ -231,9 +231,10 @@ describe('what belongs to one user', () => {
         stranger.request('chat_message', { ...drillMessage({}), thread_id: thread }),
       ]);
       return answers.map((answer) => {
-        const { support_code, timestamp, user_notification, ...rest } = refusalIn(answer);
+        const { support_code, timestamp, trace_id, user_notification, ...rest } = refusalIn(answer);
         return {
           ...rest,
+          trace_id: typeof trace_id,
           user_notification: { ...user_notification, support_code: typeof support_code + typeof timestamp },
         };
       });
