@@ -14,6 +14,7 @@ import type { Response } from 'express';
 import { type AppConfig, ConfigModule } from '../config';
 import { ComponentError, type Failure, FailureReporter } from '../errors';
 import { Database } from '../persistence';
+import { MetricsRegistry, Repairs } from '../telemetry';
 import { AuthModule } from './auth.module';
 
 export interface Answer {
@@ -61,8 +62,9 @@ function groundModule(reporter: FailureReporter, database: object): DynamicModul
   const providers = [
     { provide: FailureReporter, useValue: reporter },
     { provide: Database, useValue: database },
+    { provide: Repairs, useValue: new Repairs(new MetricsRegistry()) },
   ];
-  return { module: GroundModule, global: true, providers, exports: [FailureReporter, Database] };
+  return { module: GroundModule, global: true, providers, exports: [FailureReporter, Database, Repairs] };
 }
 
 /** A Nest application with the auth room and what a spec adds, on a free port of 127.0.0.1. */
