@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RequestPayload, RequestResult } from '@clarion/protocol';
 import type { Socket } from 'socket.io-client';
 import type { Display } from './display';
+import type { Lines } from './lines';
 import { CommandError } from '../command/command-error';
 import { NO_ANSWER, request } from './requests';
 import { RunFollower } from './run-follower';
@@ -20,12 +21,13 @@ export class Conversation {
   constructor(
     private readonly socket: Socket,
     private readonly display: Display,
+    private readonly lines: Lines,
     private readonly agent: string | undefined,
   ) {}
 
   /** True where the run completed; everything else has been shown. @throws CommandError, Refused */
   async ask(content: string, signal: AbortSignal): Promise<boolean> {
-    const follower = new RunFollower(this.socket, this.display);
+    const follower = new RunFollower(this.socket, this.display, this.lines);
     try {
       const accepted = await this.send(content, signal);
       if (accepted === null) return false;

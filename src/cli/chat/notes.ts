@@ -13,8 +13,6 @@ export function noteOf(event: DurableEvent): string | null {
       return `→ ${event.data.tool} ${JSON.stringify(event.data.arguments)}`;
     case 'tool_completed':
       return completed(event.data);
-    case 'input_required':
-      return `? ${event.data.prompt}`;
     case 'agent_retrying':
       return `The attempt failed (${event.data.error.reason}); another begins.`;
     case 'agent_recovering':

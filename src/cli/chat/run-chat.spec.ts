@@ -18,9 +18,20 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-async function chat(args: string[], { stdin = '', interrupt = new AbortController() } = {}) {
+interface Typed {
+  readonly stdin?: string;
+  readonly interrupt?: AbortController;
+  /** Hears what is written beside the answer. */
+  readonly onNote?: (text: string) => void;
+}
+
+async function chat(
+  args: string[],
+  { stdin = '', interrupt = new AbortController(), onNote = () => undefined }: Typed = {},
+) {
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
   streams.stdin.end(stdin);
+  streams.stderr.on('data', (chunk: Buffer) => onNote(chunk.toString()));
   const outputs = Promise.all([text(streams.stdout), text(streams.stderr)]);
   const code = await runChat(args, { ...streams, interrupt });
   streams.stdout.end();
@@ -54,6 +65,112 @@ function completing(answer: string): Handler {
     durable(socket, 'agent_completed', { message_id: 'a', content: answer, usage: null, duration_ms: 1 });
   });
 }
+
+const QUESTION = {
+  input_id: 'q1',
+  prompt: 'How many?',
+  schema: { type: 'integer' },
+  expires_at: '2026-11-22T12:00:00.000Z',
+};
+
+/** Asks a question in mid-run, takes an answer for good or refuses it, and then goes on. */
+function asking(question: object, verdicts: (object | null)[] = []): void {
+  server.handlers.chat_message = accepting((socket) => {
+    delta(socket, 0, 'half ');
+    durable(socket, 'input_required', question);
+  });
+  server.handlers.input_submit = (socket, _payload, ack) => {
+    const error = verdicts.shift();
+    if (error) return ack({ ok: false, error });
+    ack({ ok: true, duplicate: false });
+    resolved(socket, 'submitted');
+  };
+}
+
+function resolved(socket: Socket, outcome: string): void {
+  durable(socket, 'input_resolved', { input_id: 'q1', outcome });
+  durable(socket, 'agent_completed', { message_id: 'a', content: 'half done', usage: null, duration_ms: 1 });
+}
+
+describe('a question of the agent', () => {
+  it('is asked at the terminal, again with what was wrong, until its answer is taken', async () => {
+    const details = { issues: ['value: expected number, received string'] };
+    asking(QUESTION, [errorBody('INPUT_INVALID', { code: 1004, details })]);
+    const { code, out, err } = await chat(['hi', '--url', url], { stdin: 'many\n42\n' });
+    expect({ code, out }).toEqual({ code: 0, out: 'half done\n' });
+    expect(server.payloads('input_submit')).toEqual([
+      { run_id: RUN, input_id: 'q1', value: 'many' },
+      { run_id: RUN, input_id: 'q1', value: 42 },
+    ]);
+    expect(err).toContain('? How many? (integer)\n');
+    expect(err).toContain('sentence of INPUT_INVALID\n');
+    expect(err).toContain('× value: expected number, received string\n');
+  });
+
+  it.each([
+    [{ type: 'string' }, '', ' yes, 1 ', ' yes, 1 '],
+    [{ type: 'boolean' }, ' (yes | no)', 'Yes', true],
+    [{ type: 'boolean' }, ' (yes | no)', 'n', false],
+    [{ type: 'string', enum: ['red', 'blue'] }, ' (red | blue)', 'red', 'red'],
+    [{ type: 'number' }, ' (number)', '1.5', 1.5],
+    [{ type: 'object', properties: { a: {} } }, ' (JSON: {"a":{}})', '{"a": [1]}', { a: [1] }],
+  ])('says what form its answer has, and sends it so: %j', async (schema, form, line, value) => {
+    asking({ ...QUESTION, schema });
+    const { code, err } = await chat(['hi', '--url', url], { stdin: `${line}\n` });
+    expect(code).toBe(0);
+    expect(err).toContain(`? How many?${form}\n`);
+    expect(server.payloads('input_submit')).toMatchObject([{ value }]);
+  });
+
+  it('takes its lines from a conversation, whose next line is a message again', async () => {
+    asking(QUESTION);
+    expect(await chat(['--url', url], { stdin: 'one\n1\ntwo\n2\n' })).toMatchObject({ code: 0 });
+    expect(server.payloads('chat_message').map(({ content }) => content)).toEqual(['one', 'two']);
+    expect(server.payloads('input_submit').map(({ value }) => value)).toEqual([1, 2]);
+  });
+
+  it('is asked once, however often it comes, and may be answered elsewhere', async () => {
+    let asked: Socket | undefined;
+    server.handlers.chat_message = accepting((socket) => {
+      asked = socket;
+      delta(socket, 0, 'half ');
+      durable(socket, 'input_required', QUESTION);
+      // Once more, as after a reconnection.
+      const run = { run_id: RUN, status: 'waiting', attempt: 1, text: 'half ', pending_input: QUESTION };
+      socket.emit('run_snapshot', run);
+    });
+    const onNote = (note: string): void => (note.includes('How many?') ? resolved(asked!, 'submitted') : undefined);
+    const { code, out, err } = await chat(['hi', '--url', url], { onNote });
+    expect({ code, out }).toEqual({ code: 0, out: 'half done\n' });
+    expect(err.split('\n').filter((line) => line === '? How many? (integer)')).toHaveLength(1);
+  });
+
+  it('says so where the input has ended, and goes on following', async () => {
+    let asked: Socket | undefined;
+    server.handlers.chat_message = accepting((socket) => {
+      asked = socket;
+      durable(socket, 'input_required', QUESTION);
+    });
+    const told = 'Nobody answers here; the question is open until 2026-11-22T12:00:00.000Z.';
+    const onNote = (note: string): void => (note.includes(told) ? resolved(asked!, 'submitted') : undefined);
+    const { code, out, err } = await chat(['hi', '--url', url], { onNote });
+    expect({ code, out }).toEqual({ code: 0, out: 'half done\n' });
+    expect(err).toContain(told);
+  });
+
+  it('is not asked again once it is closed', async () => {
+    asking(QUESTION, [errorBody('INPUT_CLOSED', { code: 1004 })]);
+    const { input_submit } = server.handlers;
+    server.handlers.input_submit = (socket, payload, ack) => {
+      input_submit!(socket, payload, ack);
+      setTimeout(() => resolved(socket, 'submitted'), 50);
+    };
+    const { code, err } = await chat(['hi', '--url', url], { stdin: '1\n2\n' });
+    expect(code).toBe(0);
+    expect(err).toContain('INPUT_CLOSED_7K3F9QXM');
+    expect(server.payloads('input_submit')).toHaveLength(1);
+  });
+});
 
 describe('npm run chat', () => {
   it('writes the answer alone to stdout, what goes on to stderr, and exits 0', async () => {

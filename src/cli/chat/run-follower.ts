@@ -8,8 +8,10 @@ import {
 import type { Socket } from 'socket.io-client';
 import { refusalIn } from './connect';
 import type { Display } from './display';
+import type { Lines } from './lines';
 import { noteOf } from './notes';
 import { CommandError } from '../command/command-error';
+import { Questions } from './questions';
 import { NO_ANSWER, request } from './requests';
 
 /** How long nothing may be heard of the run before the server is asked for it. */
@@ -29,6 +31,7 @@ export class RunFollower {
   private readonly answers = new AnswerAssembler();
   private readonly early: [string, unknown][] = [];
   private readonly end = Promise.withResolvers<boolean>();
+  private readonly questions: Questions;
   private readonly timers: NodeJS.Timeout[] = [];
   private offline: NodeJS.Timeout | undefined;
   private heardAt = performance.now();
@@ -37,7 +40,9 @@ export class RunFollower {
   constructor(
     private readonly socket: Socket,
     private readonly display: Display,
+    lines: Lines,
   ) {
+    this.questions = new Questions(socket, display, lines);
     socket.onAny(this.onEvent);
   }
 
@@ -66,6 +71,7 @@ export class RunFollower {
   }
 
   stop(): void {
+    this.questions.stop();
     this.socket.offAny(this.onEvent);
     this.socket
       .off('connect', this.onConnect)
@@ -94,6 +100,8 @@ export class RunFollower {
   private onDurable(event: DurableEvent): void {
     const note = noteOf(event);
     if (note !== null) this.display.note(note);
+    if (event.type === 'input_required') this.questions.ask(event.run_id ?? '', event.data);
+    if (event.type === 'input_resolved') this.questions.close(event.data.input_id);
     if (event.type === 'notification') this.display.failure(event.data.error);
     if (event.type === 'agent_completed') this.end.resolve(true);
     if (event.type === 'agent_cancelled') this.end.resolve(false);
@@ -108,8 +116,9 @@ export class RunFollower {
     if (error.run_id === null || error.run_id === this.runId) this.display.failure(error);
   }
 
-  /** A run that ended while nobody told us. */
+  /** A run that ended, or asked, while nobody told us. */
   private onView(run: RunView): void {
+    if (run.pending_input) this.questions.ask(run.run_id, run.pending_input);
     if (!isOver(run)) return;
     if (run.error !== null) this.display.failure(run.error);
     this.end.resolve(run.status === 'completed');
