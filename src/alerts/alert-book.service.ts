@@ -37,6 +37,23 @@ export class AlertBook {
   }
 
   /**
+   * Lets every channel that failed have its last message again; that its alert is over, where it is by now. Who takes it is well again.
+   * @returns the ids of the messages that are to be sent once this has committed
+   */
+  async offerAgain(tx: Transaction): Promise<string[]> {
+    const { source, channelRetryMs } = this.config.alerts;
+    const ids: string[] = [];
+    for (const delivery of await this.outbox.undelivered(tx, this.channels.names, channelRetryMs)) {
+      const over = delivery.action === 'resolve' ? undefined : await this.store.ended(tx, delivery.alert_id);
+      const offered = over === undefined ? delivery : newDelivery(noticeOf(source, over, 'resolve'), delivery);
+      if (offered === delivery) await this.outbox.reopen(tx, delivery.id);
+      else await this.outbox.add(tx, [{ ...offered, again: true }]);
+      ids.push(offered.id);
+    }
+    return ids;
+  }
+
+  /**
    * Takes over what happened without the database. What was sent then is not sent again.
    * @returns the ids of the messages that are to be sent once this has committed: of what has ended meanwhile
    */

@@ -59,7 +59,7 @@ export class AlertEngine {
     const known = await this.store.known(tx, now);
     const silences = await this.store.silences(tx);
     const evaluation = this.evaluator.evaluate(known, await this.facts.gather(tx, now), silences);
-    const messages = await this.book.save(tx, evaluation);
+    const messages = [...(await this.book.save(tx, evaluation)), ...(await this.book.offerAgain(tx))];
     tx.afterCommit(() => {
       this.known = merged(known, evaluation);
       this.silences = silences;

@@ -82,6 +82,14 @@ export class AlertStore {
     return tx.query<TaskTrouble>(TASKS);
   }
 
+  /** Undefined where the alert is open. */
+  async ended(tx: Sql, id: string): Promise<AlertState | undefined> {
+    const [alert] = await tx.query<AlertState>(`SELECT ${COLUMNS} FROM alerts WHERE id = $1 AND status = 'resolved'`, [
+      id,
+    ]);
+    return alert;
+  }
+
   async save(tx: Transaction, alerts: readonly AlertState[]): Promise<void> {
     // What has ended makes room for what begins.
     const ended = alerts.filter(({ status }) => status === 'resolved');

@@ -82,7 +82,7 @@ export function createAlertNode({ database, dataDir, origin, health, environment
   const metrics = new AlertMetrics(new MetricsRegistry());
   const channels = new AlertChannels(config, new OutboundHttp(config.outbound), new OutboundMail(config.outbound));
   const [store, outbox] = [new AlertStore(database), new DeliveryStore(database)];
-  const deliveries = new AlertDeliveries(outbox, channels, queue, reporter, metrics);
+  const deliveries = new AlertDeliveries(outbox, channels, queue, reporter, metrics, config);
   queue.deliver = async (id) => void (await deliveries.deliver(id, { jobId: randomUUID(), attempt: 5, attempts: 5 }));
   const book = new AlertBook(store, outbox, channels, config);
   const outage = new OutageAlerts(config, channels, reporter, metrics, new OutageTurns(redis, reporter));

@@ -32,7 +32,7 @@ export class AlertsIndicator extends HealthIndicator {
       status: all ? 'failed' : 'degraded',
       details,
       problem: `Alerts are not taken by: ${failed.map(({ channel }) => channel).join(', ')}`,
-      suggestion: `look up ${first.support_code ?? 'the failure'}, correct it, then npm run alert:test -- ${first.channel}`,
+      suggestion: `look up ${first.support_code ?? 'the failure'} and correct it; npm run alert:test -- ${first.channel} tries it, and what it did not take is offered again`,
       cause: ComponentError.integration(all ? 'ALERT_UNDELIVERED' : 'ALERT_CHANNEL_FAILED', { details }),
     };
   }

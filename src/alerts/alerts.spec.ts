@@ -237,6 +237,77 @@ describe('a channel that does not take an alert', () => {
     expect(await indicator.check()).toMatchObject({ status: 'degraded', cause: { reason: 'ALERT_CHANNEL_FAILED' } });
   });
 
+  const paths = () => bench.peer.received.map(({ path }) => path);
+  const minutesPass = () =>
+    bench.database.query(`UPDATE alert_deliveries SET ended_at = ended_at - interval '6 minutes'`);
+
+  it('is offered it again until it takes it; then it is well, and hears the end too', async () => {
+    const { look, reporter, indicator } = bench.createNode(both);
+    bench.peer.next.push({ status: 400 });
+    bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
+    await look();
+    await look();
+    expect(paths()).toEqual(['/v2/enqueue', '/webhook']);
+    await minutesPass();
+    bench.peer.next.push({ status: 503 });
+    await look();
+    expect(paths().slice(2)).toEqual(['/v2/enqueue']);
+    expect(reporter.reasons).toEqual(['ALERT_CHANNEL_FAILED', 'ALERT_DELIVERY_RETRYING']);
+    expect(await indicator.check()).toMatchObject({ status: 'degraded' });
+    await minutesPass();
+    await look();
+    expect(await indicator.check()).toMatchObject({ status: 'healthy' });
+    bench.health = {};
+    await bench.later(11);
+    await look();
+    expect(paths().slice(3).sort()).toEqual(['/v2/enqueue', '/v2/enqueue', '/webhook']);
+  });
+
+  it('is not well while a process that died has left what it is offered again', async () => {
+    const dying = bench.createNode(both);
+    bench.peer.next.push({ status: 400 });
+    bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
+    await dying.look();
+    await minutesPass();
+    dying.queue.mode = 'forget';
+    await dying.look();
+    const heir = bench.createNode(both);
+    expect(await heir.indicator.check()).toMatchObject({ status: 'degraded' });
+    await heir.sweep.run();
+    await heir.queue.idle();
+    expect(await heir.indicator.check()).toMatchObject({ status: 'healthy' });
+    expect(paths()).toEqual(['/v2/enqueue', '/webhook', '/v2/enqueue']);
+  });
+
+  it('hears only that it is over, of what has ended meanwhile', async () => {
+    const { look, indicator } = bench.createNode(both);
+    bench.peer.next.push({ status: 400 });
+    bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
+    await look();
+    bench.health = {};
+    await bench.later(11);
+    await look();
+    await minutesPass();
+    await look();
+    const [last] = bench.peer.received.slice(3);
+    expect(last).toMatchObject({ path: '/v2/enqueue' });
+    expect(JSON.parse(last!.body)).toMatchObject({ event_action: 'resolve' });
+    expect(await indicator.check()).toMatchObject({ status: 'healthy' });
+    await minutesPass();
+    await look();
+    expect(paths()).toHaveLength(4);
+  });
+
+  it('is sent a message as often as the settings say', async () => {
+    const { look, queue, reporter } = bench.createNode({ ALERT_SEND_ATTEMPTS: '2', ALERT_SEND_RETRY_MS: '100' });
+    queue.mode = 'refuse';
+    bench.peer.usual = { status: 500 };
+    bench.health = { redis: failed('REDIS_UNAVAILABLE') };
+    await look();
+    expect(bench.peer.received).toHaveLength(2);
+    expect(reporter.reasons.slice(1)).toEqual(['ALERT_DELIVERY_RETRYING', 'ALERT_UNDELIVERED']);
+  });
+
   it('is the last one: that is critical, and shows in the health of alerts', async () => {
     const { look, reporter, indicator } = bench.createNode(both);
     bench.peer.usual = { status: 400 };

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
 import { ComponentError, type Failure, FailureReporter } from '../errors';
 import type { SendFailure } from '../outbound';
 import { AlertMetrics } from './alert-metrics';
 import { AlertChannels } from './channels/channels.service';
 import { DeliveryQueue } from './delivery-queue';
+import { pauseAfter } from './delivery-pause';
 import { type Delivery, DeliveryStore, newDelivery } from './delivery.store';
 
 /** How an attempt to send ended; a failure has been reported. */
@@ -19,9 +21,6 @@ interface Attempt {
   readonly attempts: number;
 }
 
-export const DELIVERY_ATTEMPTS = 5;
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 60_000;
 /** So long the queue may take before a message is sent without it: its workers may be what is alerted about. */
 const STRANDED_MS = 3_000;
 const MOST_STRANDED = 20;
@@ -35,6 +34,7 @@ export class AlertDeliveries {
     private readonly queue: DeliveryQueue,
     private readonly reporter: FailureReporter,
     private readonly metrics: AlertMetrics,
+    private readonly config: AppConfig,
   ) {}
 
   /** Lets them be sent: by the queue, or here where that does not work. Never rejects. */
@@ -71,9 +71,10 @@ export class AlertDeliveries {
 
   private async sendHere(id: string): Promise<void> {
     const jobId = randomUUID();
+    const { attempts } = this.config.alerts;
     try {
-      for (let attempt = 1; attempt <= DELIVERY_ATTEMPTS; attempt += 1) {
-        const outcome = await this.deliver(id, { jobId, attempt, attempts: DELIVERY_ATTEMPTS });
+      for (let attempt = 1; attempt <= attempts; attempt += 1) {
+        const outcome = await this.deliver(id, { jobId, attempt, attempts });
         if (outcome.ok || outcome.final) return;
         await delay(outcome.retryAfterMs);
       }
@@ -84,14 +85,12 @@ export class AlertDeliveries {
 
   private async failed(delivery: Delivery, failed: SendFailure, job: Attempt): Promise<DeliveryOutcome> {
     const { attempt, attempts } = job;
-    const final = !failed.retryable || attempt >= attempts;
-    const next = final ? this.channels.after(delivery.channel) : undefined;
-    const reason = final
-      ? next === undefined
-        ? 'ALERT_UNDELIVERED'
-        : 'ALERT_CHANNEL_FAILED'
-      : 'ALERT_DELIVERY_RETRYING';
-    const { channel, action, alert_id } = delivery;
+    const { channel, action, alert_id, again = false } = delivery;
+    const final = again || !failed.retryable || attempt >= attempts;
+    // What is offered again has gone to the next channel already.
+    const next = final && !again ? this.channels.after(channel) : undefined;
+    const gone = next === undefined ? 'ALERT_UNDELIVERED' : 'ALERT_CHANNEL_FAILED';
+    const reason = final && !again ? gone : 'ALERT_DELIVERY_RETRYING';
     const { kind, status, detail } = failed;
     const failure = await this.reporter.report(
       ComponentError.integration(reason, {
@@ -100,7 +99,7 @@ export class AlertDeliveries {
       { operation: `alerts.${channel}`, job_id: job.jobId },
     );
     if (final) await this.giveUp(delivery, failure.support_code, next);
-    return { ok: false, failure, final, retryAfterMs: retryAfter(failed, attempt) };
+    return { ok: false, failure, final, retryAfterMs: pauseAfter(failed, attempt, this.config.alerts.retryMs) };
   }
 
   /** The message is a dead letter; while the alert is open, the next channel gets it. */
@@ -118,10 +117,4 @@ export class AlertDeliveries {
     });
     await this.wake(instead);
   }
-}
-
-/** What the provider asks for, at least 1 s doubled with each attempt. */
-function retryAfter({ retryAfterMs }: SendFailure, attempt: number): number {
-  const backoff = FIRST_RETRY_MS * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
-  return Math.min(LONGEST_RETRY_MS, Math.max(backoff, retryAfterMs ?? 0));
 }

@@ -11,6 +11,8 @@ export interface Delivery {
   readonly channel: string;
   readonly target: string | null;
   readonly notice: AlertNotice;
+  /** The channel did not take its last message, and is asked by this one whether it takes any. */
+  readonly again?: boolean;
 }
 
 export type DeliveryEnd = 'sent' | 'failed';
@@ -20,8 +22,8 @@ export type Recipient = Pick<Delivery, 'channel' | 'target'>;
 
 const INSERT = `
 INSERT INTO alert_deliveries (id, alert_id, action, channel, target, notice, status, ended_at)
-SELECT id, alert_id, action, channel, target, notice, status, CASE WHEN status = 'pending' THEN NULL ELSE now() END
-FROM jsonb_to_recordset($1::jsonb) AS s (id uuid, alert_id uuid, action text, channel text, target text, notice jsonb, status text)
+SELECT id, alert_id, action, channel, target, notice, status, CASE WHEN status = 'pending' AND again IS NOT TRUE THEN NULL ELSE now() END
+FROM jsonb_to_recordset($1::jsonb) AS s (id uuid, alert_id uuid, action text, channel text, target text, notice jsonb, status text, again boolean)
 ON CONFLICT (id) DO NOTHING`;
 
 /**
@@ -34,7 +36,12 @@ UPDATE alert_deliveries d SET status = 'pending', ended_at = NULL, support_code 
 WHERE id = $1 AND (status = 'pending' AND (holder IS NULL OR holder = $2 OR held_until < now())
     OR status = 'failed' AND holder = $2 AND attempts < $3)
   AND NOT EXISTS (SELECT 1 FROM alert_deliveries e WHERE e.alert_id = d.alert_id AND e.channel = d.channel AND e.status = 'pending' AND e.id < d.id)
-RETURNING id, alert_id, action, channel, target, notice`;
+RETURNING id, alert_id, action, channel, target, notice, ended_at IS NOT NULL AS again`;
+
+/** The last message of each channel, of the last day. One that has ended and is pending is offered again. */
+const LAST = `
+SELECT DISTINCT ON (channel) id, alert_id, action, channel, target, notice, status, support_code, ended_at FROM alert_deliveries
+WHERE status <> 'cancelled' AND ended_at > now() - interval '1 day' ORDER BY channel, ended_at DESC, id DESC`;
 
 /** The end of an alert, for a channel that has heard of its beginning only after it, by hand, and of no end. */
 const LATE_END = `
@@ -127,9 +134,22 @@ export class DeliveryStore {
   /** How the last message ended on each channel, of the last day. */
   lastEnds(): Promise<{ channel: string; status: DeliveryEnd; support_code: string | null }[]> {
     return this.database.query(
-      `SELECT DISTINCT ON (channel) channel, status, support_code FROM alert_deliveries
-       WHERE status IN ('sent', 'failed') AND ended_at > now() - interval '1 day' ORDER BY channel, ended_at DESC`,
+      `SELECT channel, CASE status WHEN 'sent' THEN 'sent' ELSE 'failed' END AS status, support_code FROM (${LAST}) AS last`,
     );
+  }
+
+  /** The last message of each channel that did not take it, so long ago. */
+  undelivered(tx: Sql, channels: readonly string[], forMs: number): Promise<Delivery[]> {
+    return tx.query<Delivery>(
+      `SELECT id, alert_id, action, channel, target, notice FROM (${LAST}) AS last
+       WHERE status = 'failed' AND channel = ANY($1) AND ended_at < now() - $2 * interval '1 millisecond'`,
+      [channels, forMs],
+    );
+  }
+
+  /** Lets a message that was not taken be sent once more. */
+  async reopen(tx: Sql, id: string): Promise<void> {
+    await tx.query(`UPDATE alert_deliveries SET status = 'pending' WHERE id = $1 AND status = 'failed'`, [id]);
   }
 }
 

@@ -4,6 +4,6 @@ export { AlertsLifecycle } from './alerts-lifecycle.service';
 export { AlertsModule } from './alerts.module';
 export { AlertChannels } from './channels/channels.service';
 export { ComponentHealth } from './component-health';
-export { AlertDeliveries, DELIVERY_ATTEMPTS } from './deliveries.service';
+export { AlertDeliveries } from './deliveries.service';
 export { DeliveryQueue } from './delivery-queue';
 export type { AlertNotice } from './notice';

@@ -4,7 +4,7 @@ import { AppConfig } from '../config';
 import { ComponentError, FailureReporter } from '../errors';
 import { AlertMetrics } from './alert-metrics';
 import { AlertChannels } from './channels/channels.service';
-import { DELIVERY_ATTEMPTS } from './deliveries.service';
+import { pauseAfter } from './delivery-pause';
 import { type Delivery, newDelivery } from './delivery.store';
 import type { Evaluation } from './evaluate';
 import type { AlertState } from './lifecycle';
@@ -130,17 +130,18 @@ export class OutageAlerts {
   }
 
   private async attempt({ id, channel, notice, target }: Delivery): Promise<boolean> {
+    const { attempts, retryMs } = this.config.alerts;
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await this.channels.send(channel, notice, id, target);
       this.metrics.sent(channel, outcome.sent);
       if (outcome.sent) return true;
-      const final = !outcome.retryable || attempt >= DELIVERY_ATTEMPTS;
+      const final = !outcome.retryable || attempt >= attempts;
       const last = final && this.channels.after(channel) === undefined;
       const reason = last ? 'ALERT_UNDELIVERED' : final ? 'ALERT_CHANNEL_FAILED' : 'ALERT_DELIVERY_RETRYING';
-      const details = { channel, attempt, attempts: DELIVERY_ATTEMPTS, status: outcome.status, kind: outcome.kind };
+      const details = { channel, attempt, attempts, status: outcome.status, kind: outcome.kind };
       await this.reporter.report(ComponentError.integration(reason, { details }), { operation: `alerts.${channel}` });
       if (final) return false;
-      await delay(Math.max(outcome.retryAfterMs ?? 0, 1_000 * 2 ** (attempt - 1)));
+      await delay(pauseAfter(outcome, attempt, retryMs));
     }
   }
 

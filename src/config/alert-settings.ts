@@ -40,6 +40,27 @@ export const alertSettings = {
     14_400_000,
     'How often an alert that stays, and that nobody has acknowledged, is told again.',
   ),
+  attempts: integer(
+    'ALERT_SEND_ATTEMPTS',
+    1,
+    20,
+    5,
+    'How often a message is sent to a channel that does not take it, before the next channel gets it.',
+  ),
+  retryMs: integer(
+    'ALERT_SEND_RETRY_MS',
+    100,
+    60_000,
+    1_000,
+    'Pause after the first of those attempts; it doubles with each, up to a minute. What the provider asks for goes before.',
+  ),
+  channelRetryMs: integer(
+    'ALERT_CHANNEL_RETRY_MS',
+    500,
+    86_400_000,
+    300_000,
+    'How often a channel is offered again what it did not take last, until it takes it.',
+  ),
   failures: integer('ALERT_FAILURES', 1, 1_000_000, 50, 'Failures of one component in five minutes that are an alert.'),
   queueAgeMs: integer(
     'ALERT_QUEUE_AGE_MS',

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -7,6 +8,9 @@ import { administrate, adminUrl } from '../../support/database';
 import { fails } from '../../support/llm-server';
 import type { Fault } from './matrix';
 import type { World } from './world';
+
+/** The operation of failures that are made up so that somebody has to be alerted. */
+export const PROVOKED = 'matrix.provoked';
 
 /** Begins a fault. @returns what ends it */
 export type Injection = (world: World) => Promise<() => Promise<void>>;
@@ -17,6 +21,12 @@ const FLAP_DOWN_MS = 700;
 const FLAP_UP_MS = 300;
 /** Longer than a heartbeat may be away. */
 const FROZEN_MS = 2_500;
+/** Longer than it takes to alert somebody. */
+const CHANNEL_AWAY_MS = 5_000;
+
+const ALERTING = `
+INSERT INTO error_records (support_code, code, reason, component, severity, fingerprint, operation, occurred_at, last_at, count, details, private_details, notify)
+VALUES ($1, 1011, 'INTERNAL_ERROR', 'Internal', 'critical', 'f', $2, now(), now(), 1, '{}', '{}', false)`;
 
 /** What a proxy can do to whoever talks through it. @param nonsense what is said in place of answers */
 export function throughProxy(
@@ -116,6 +126,44 @@ export const mcpRefuses: Injection = async ({ proxies: { mcp } }) => {
   mcp.babble('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
   return () => mcp.heal();
 };
+
+/** PagerDuty does not know our routing key. */
+export const pagerRefuses: Injection = async ({ proxies: { pager } }) => {
+  pager.babble('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+  return () => pager.heal();
+};
+
+/** The server takes no mail from us. */
+export const mailRefuses: Injection = async ({ proxies: { mail } }) => {
+  mail.babble('554 5.7.1 No service for you\r\n');
+  return () => mail.heal();
+};
+
+/** A channel that is away at every time but for a moment. */
+export function channelComesAndGoes(proxyOf: (world: World) => FaultyProxy): Injection {
+  return async (world) => {
+    const proxy = proxyOf(world);
+    return again(
+      () => proxy.shut(),
+      CHANNEL_AWAY_MS,
+      () => proxy.heal(),
+      FLAP_UP_MS,
+    );
+  };
+}
+
+/** With something that everybody has to be told of: who does not take messages is found out by nothing else. */
+export function alerting(fault: Injection): Injection {
+  return async (world) => {
+    const heal = await fault(world);
+    const code = `INTERNAL_ERROR_${randomUUID().slice(0, 8)}`;
+    await world.rows(ALERTING, [code, PROVOKED]);
+    return async () => {
+      await world.rows('DELETE FROM error_records WHERE support_code = $1', [code]);
+      await heal();
+    };
+  };
+}
 
 /** kill -9; another process takes the place when the fault is over. */
 export const killed: Injection = async (world) => {

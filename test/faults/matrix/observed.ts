@@ -1,6 +1,7 @@
 import type { Severity } from '@clarion/protocol';
 import type { ClarionProcess } from '../../support/clarion-process';
-import type { World } from './world';
+import { PROVOKED } from './injections';
+import { HOOK, type World } from './world';
 
 /** A failure as its log line tells it. */
 export interface LoggedFailure {
@@ -17,6 +18,7 @@ export interface AlertMessage {
   readonly alert_id: string;
   readonly rule: string;
   readonly component: string;
+  readonly summary: string;
 }
 
 /** What a world says from now on. */
@@ -52,9 +54,11 @@ export class Observed {
     return new Map([...now].map(([reason, count]) => [reason, count - (before.get(reason) ?? 0)]));
   }
 
-  /** Messages of alerts, in the order in which they came, to whatever channel. */
+  /** Messages of alerts that the webhook took, in the order in which they came, but for what a fault was provoked by. */
   get alerts(): AlertMessage[] {
-    return this.world.servers.webhook.received.map(({ body }) => (JSON.parse(body) as { data: AlertMessage }).data);
+    const hooked = this.world.servers.webhook.received.filter(({ path }) => path === HOOK);
+    const messages = hooked.map(({ body }) => (JSON.parse(body) as { data: AlertMessage }).data);
+    return messages.filter(({ summary }) => !summary.endsWith(PROVOKED));
   }
 }
 

@@ -1,5 +1,7 @@
 import {
+  alerting,
   authRefuses,
+  channelComesAndGoes,
   databaseRefuses,
   directoryComesAndGoes,
   directoryGone,
@@ -8,14 +10,17 @@ import {
   frozen,
   type Injection,
   killed,
+  mailRefuses,
   mcpRefuses,
+  pagerRefuses,
   providerRefuses,
   redisRefuses,
   throughProxy,
 } from './injections';
 import type { Fault, RowName } from './matrix';
 import { type Act, askAssistant, comeBack, drill, signIn, useTool } from './user';
-import type { Cast } from './world';
+import type { FaultyProxy } from '../../support/faulty-proxy';
+import type { Cast, World } from './world';
 
 /** How the cells of a row are brought about. */
 interface Staging {
@@ -27,8 +32,22 @@ interface Staging {
 
 const NO_HTTP = 'HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>';
 
-/** Those whose every cell is open have none. */
-export const STAGINGS: Readonly<Record<Exclude<RowName, 'alert channel' | 'smtp'>, Staging>> = {
+/** Who alerts without delay, and asks a channel that failed again soon. */
+const PROMPT = {
+  ALERT_WAIT_MS: '500',
+  ALERT_DEGRADED_WAIT_MS: '500',
+  ALERT_QUIET_MS: '1000',
+  ALERT_SEND_ATTEMPTS: '1',
+  ALERT_CHANNEL_RETRY_MS: '2000',
+};
+
+/** What befalls the first channel, while somebody has to be alerted; the second one tells of it. */
+function channelFaults(proxyOf: (world: World) => FaultyProxy, nonsense: string, refusing: Injection) {
+  const faults = { ...throughProxy(proxyOf, nonsense), flapping: channelComesAndGoes(proxyOf), refusing };
+  return Object.fromEntries(Object.entries(faults).map(([fault, injection]) => [fault, alerting(injection)]));
+}
+
+export const STAGINGS: Readonly<Record<RowName, Staging>> = {
   database: {
     cast: { processes: ['all'], broken: 'database' },
     act: drill,
@@ -68,5 +87,15 @@ export const STAGINGS: Readonly<Record<Exclude<RowName, 'alert channel' | 'smtp'
     cast: { processes: ['all'] },
     act: drill,
     faults: { down: directoryGone, flapping: directoryComesAndGoes, refusing: diskFull },
+  },
+  'alert channel': {
+    cast: { processes: ['all'], settings: { ...PROMPT, ALERT_CHANNELS: 'pagerduty,webhook' } },
+    act: drill,
+    faults: channelFaults(({ proxies }) => proxies.pager, 'no HTTP\r\n', pagerRefuses),
+  },
+  smtp: {
+    cast: { processes: ['all'], settings: { ...PROMPT, ALERT_CHANNELS: 'email,webhook' } },
+    act: drill,
+    faults: channelFaults(({ proxies }) => proxies.mail, 'no SMTP\r\n', mailRefuses),
   },
 };

@@ -11,6 +11,8 @@ import { RedisServer } from '../../support/redis-server';
 import { WebhookReceiver } from '../../support/webhook-receiver';
 
 export const ALERT_SECRET = `whsec_${Buffer.from('a key of the tests, 32 bytes long').toString('base64')}`;
+/** Where the webhook receives alerts; the pager, which is the same server, has other paths. */
+export const HOOK = '/hook';
 /** What asks the assistant to use a tool of the MCP server. */
 export const USE_TOOL = 'Use the tool.';
 const PASSWORD = 'secret';
@@ -49,9 +51,11 @@ export interface Cast {
   readonly victim?: Role;
   /** The server whose ways are broken. */
   readonly broken?: Peer;
+  /** Beside those that every world has. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
-export type Peer = 'database' | 'redis' | 'auth' | 'provider' | 'mcp' | 'webhook' | 'mail';
+export type Peer = 'database' | 'redis' | 'auth' | 'provider' | 'mcp' | 'pager' | 'webhook' | 'mail';
 
 interface Servers {
   readonly database: TestDatabase;
@@ -78,7 +82,7 @@ export class World {
     private readonly limits: Record<string, string>,
   ) {}
 
-  static async start({ processes, victim, broken: peer }: Cast): Promise<World> {
+  static async start({ processes, victim, broken: peer, settings }: Cast): Promise<World> {
     const servers = await startServers();
     const ports: [Peer, number][] = [
       ['database', Number(new URL(servers.database.url).port)],
@@ -86,12 +90,16 @@ export class World {
       ['auth', servers.oidc.proxy.port],
       ['provider', servers.llm.port],
       ['mcp', servers.mcp.port],
+      ['pager', servers.webhook.port],
       ['webhook', servers.webhook.port],
       ['mail', Number(new URL(servers.mail.url).port)],
     ];
     const proxies = await Promise.all(ports.map(async ([peer, port]) => [peer, await FaultyProxy.before([port])]));
     const others = Object.entries(PATIENT).filter(([name]) => name !== peer);
-    const limits = Object.assign({}, IMPATIENT, ...others.map(([, patient]) => patient)) as Record<string, string>;
+    const limits = Object.assign({}, IMPATIENT, ...others.map(([, patient]) => patient), settings) as Record<
+      string,
+      string
+    >;
     const world = new World(servers, Object.fromEntries(proxies) as Record<Peer, FaultyProxy>, limits);
     const [broken] = await Promise.all([
       victim === undefined ? null : world.startProcess(victim),
@@ -132,7 +140,7 @@ export class World {
   }
 
   private startProcess(role: Role): Promise<ClarionProcess> {
-    return ClarionProcess.start({ env: { ...this.limits, ...this.environment, ROLE: role } });
+    return ClarionProcess.start({ env: { ...this.environment, ...this.limits, ROLE: role } });
   }
 
   rows<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
@@ -177,7 +185,9 @@ export class World {
       LLM_MODEL: 'test-model',
       MCP_SERVERS: JSON.stringify({ peer: { url: `http://${through('mcp')}/mcp`, timeout_ms: 1_000 } }),
       ALERT_CHANNELS: 'webhook,email',
-      ALERT_WEBHOOK_URL: `http://${through('webhook')}/hook`,
+      PAGERDUTY_ROUTING_KEY: 'R'.repeat(32),
+      PAGERDUTY_URL: `http://${through('pager')}`,
+      ALERT_WEBHOOK_URL: `http://${through('webhook')}${HOOK}`,
       ALERT_WEBHOOK_SECRET: ALERT_SECRET,
       ALERT_EMAIL_TO: 'admin@example.com',
       SMTP_URL: `smtp://${through('mail')}`,

@@ -1,0 +1,3 @@
+import { describeRow } from './describe-row';
+
+describeRow('alert channel');
