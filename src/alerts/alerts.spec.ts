@@ -3,6 +3,15 @@ import { AlertBench, failed, until } from './alert-bench.fixture';
 
 const bench = AlertBench.use();
 
+/** The provider fails, and is well again. */
+async function comeAndGo(look: () => Promise<void>): Promise<void> {
+  bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
+  await look();
+  bench.health = {};
+  await bench.later(11);
+  await look();
+}
+
 describe('an alert', () => {
   it('is told once while it lasts, and resolves when it is over', async () => {
     const { look } = bench.createNode();
@@ -188,11 +197,7 @@ describe('the outbox', () => {
   it('keeps the order of what is said about one alert', async () => {
     const { look, queue, sweep } = bench.createNode();
     queue.mode = 'forget';
-    bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
-    await look();
-    bench.health = {};
-    await bench.later(11);
-    await look();
+    await comeAndGo(look);
     queue.mode = 'deliver';
     await sweep.run();
     await queue.idle();
@@ -227,11 +232,7 @@ describe('a channel that does not take an alert', () => {
   it('is stood in for by the next one, which also hears the end', async () => {
     const { look, reporter, indicator } = bench.createNode(both);
     bench.peer.next.push({ status: 400 });
-    bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
-    await look();
-    bench.health = {};
-    await bench.later(11);
-    await look();
+    await comeAndGo(look);
     expect(bench.peer.received.map(({ path }) => path)).toEqual(['/v2/enqueue', '/webhook', '/webhook']);
     expect(reporter.reasons).toEqual(['ALERT_CHANNEL_FAILED']);
     expect(await indicator.check()).toMatchObject({ status: 'degraded', cause: { reason: 'ALERT_CHANNEL_FAILED' } });
@@ -282,11 +283,7 @@ describe('a channel that does not take an alert', () => {
   it('hears only that it is over, of what has ended meanwhile', async () => {
     const { look, indicator } = bench.createNode(both);
     bench.peer.next.push({ status: 400 });
-    bench.health = { provider: failed('PROVIDER_UNAVAILABLE') };
-    await look();
-    bench.health = {};
-    await bench.later(11);
-    await look();
+    await comeAndGo(look);
     await minutesPass();
     await look();
     const [last] = bench.peer.received.slice(3);

@@ -22,11 +22,7 @@ interface Survived {
 interface Senseless {
   readonly senseless: string;
 }
-/** What is missing before the cell can be run. */
-interface Open {
-  readonly open: string;
-}
-export type Cell = Told | Noted | Survived | Senseless | Open;
+export type Cell = Told | Noted | Survived | Senseless;
 
 export interface Row {
   /** As the user is told and a look-up says. */

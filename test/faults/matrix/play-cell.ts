@@ -235,7 +235,7 @@ async function expectLookedUp(world: World, { support_code, reason }: Occurrence
   const { status, body } = await world.processes[0]!.get(`/admin/api/errors/${support_code}`, token);
   expect({ status, body }).toMatchObject({ status: 200, body: { support_code, reason, component: row.component } });
   const lines: string[] = [];
-  await runLookup([support_code, '--url', world.url, '--token', token], (line) => lines.push(line));
+  await runLookup([support_code, `--url=${world.url}`, `--token=${token}`], (line) => lines.push(line));
   expect(lines.join('\n')).toContain(row.component);
 }
 

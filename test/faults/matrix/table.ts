@@ -41,11 +41,6 @@ export function emptyCells(): string[] {
   return every((row, fault, cell) => (isRun(cell) && resultOf(row, fault) === null ? [`${row} × ${fault}`] : []));
 }
 
-/** Cells that are not run, although they make sense. */
-export function openCells(): string[] {
-  return every((row, fault, cell) => ('open' in cell ? [`${row} × ${fault}: ${cell.open}`] : []));
-}
-
 function isRun(cell: Cell): boolean {
   return 'told' in cell || 'noted' in cell || 'survived' in cell;
 }
@@ -63,12 +58,11 @@ function inWords(cell: Cell): string {
   if ('told' in cell) return cell.told.map((reason) => `\`${reason}\``).join(' ');
   if ('noted' in cell) return cell.noted.map((reason) => `(\`${reason}\`)`).join(' ');
   if ('survived' in cell) return 'nothing fails';
-  return 'open' in cell ? '**open**' : '–';
+  return '–';
 }
 
 function reasonOf(cell: Cell): string {
   if ('noted' in cell) return `no user is told: ${cell.because}`;
-  if ('open' in cell) return `not run yet: ${cell.open}`;
   if ('survived' in cell) return cell.survived;
   return 'senseless' in cell ? cell.senseless : '';
 }
