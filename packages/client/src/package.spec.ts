@@ -114,5 +114,5 @@ describe('the published package', () => {
     } finally {
       await clarion.dispose();
     }
-  });
+  }, 90_000);
 });
