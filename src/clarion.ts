@@ -14,7 +14,7 @@ import { DrainState } from './health';
 import { PersistenceLifecycle } from './persistence';
 import { QueuesLifecycle } from './queues';
 import { RedisLifecycle } from './redis';
-import { createLogger, httpLogging, type Logger as Pino } from './telemetry';
+import { createLogger, httpLogging, httpSpans, type Logger as Pino, Tracing } from './telemetry';
 
 /** How long a request may take to come; only then is it worked on. */
 const HEADERS_MS = 10_000;
@@ -49,6 +49,7 @@ export async function startClarion(
     rawBody: true, // what signed webhooks are verified by
   });
   app.useWebSocketAdapter(new SocketIoAdapter(app, config));
+  app.use(httpSpans(app.get(Tracing)));
   mountBullBoard(app);
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => (stopping ??= stopInOrder(app, config));

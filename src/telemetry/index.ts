@@ -8,6 +8,7 @@ export {
   childSpan,
   currentTraceId,
   currentTraceparent,
+  httpSpans,
   inSpan,
   markFailed,
   noteFailure,

@@ -122,6 +122,41 @@ describe('the trace of a message', () => {
     expect(line).toMatchObject({ trace_id: record.trace_id, user_id: USER, run_id });
   });
 
+  it('is that of the HTTP request for one, or the one that the request came with', async () => {
+    const headers = { authorization: `Bearer ${await app.adminToken()}` };
+    const fail = async (more: Record<string, string> = {}): Promise<ErrorBody> => {
+      const response = await app.request('/admin/api/errors/NO_SUCH_THING', { headers: { ...headers, ...more } });
+      expect(response.status).toBe(404);
+      return (await response.json()) as ErrorBody;
+    };
+    const own = await fail();
+    expect((await app.recordOf(own)).trace_id).toBe(own.trace_id);
+    await until(() => traceOf(own.trace_id ?? '').length > 0);
+    const [span] = traceOf(own.trace_id ?? '');
+    expect(span).toMatchObject({ kind: SERVER, name: 'GET /admin/api/errors/:supportCode' });
+    expect(attribute(span!, 'http.response.status_code')).toBe(404);
+    expect(span?.events?.map(({ name }) => name)).toEqual(['failure']);
+
+    const [trace, parent] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+    expect((await fail({ traceparent: `00-${trace}-${parent}-01` })).trace_id).toBe(trace);
+    await until(() => traceOf(trace).length > 0);
+    expect(traceOf(trace)).toMatchObject([{ parentSpanId: parent }]);
+    expect((await fail({ traceparent: 'rubbish' })).trace_id).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('is that of a posted body that is refused, and probes have an id alone', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const posted = await app.request('/auth/dev-token', { method: 'POST', headers, body: '{' });
+    const { trace_id } = (await posted.json()) as ErrorBody;
+    await until(() => traceOf(trace_id ?? '').length > 0);
+    const probe = (await (await app.request('/health/components/kitchen')).json()) as ErrorBody;
+    expect(probe.trace_id).toMatch(/^[0-9a-f]{32}$/);
+    // What ended later has arrived, and it has not.
+    const later = (await (await app.request('/no/such/path')).json()) as ErrorBody;
+    await until(() => traceOf(later.trace_id ?? '').length > 0);
+    expect(traceOf(probe.trace_id ?? '')).toEqual([]);
+  });
+
   it('is told apart from those of other messages that were committed together', async () => {
     const ann = await app.connect(USER);
     const sent = await Promise.all(Array.from({ length: 20 }, () => ann.drill({ tokens: 1 })));

@@ -9,14 +9,13 @@ export class HttpProblemFilter implements ExceptionFilter {
   constructor(private readonly reporter: FailureReporter) {}
 
   async catch(error: unknown, host: ArgumentsHost): Promise<void> {
-    const request = host.switchToHttp().getRequest<Request & { id?: unknown }>();
+    const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
     const failure = await this.reporter.report(error, {
       operation: `http.${request.method} ${routeOf(request)}`,
       component: 'MessageHandler',
       user_id: userOf(response),
       source: request.ip,
-      trace_id: typeof request.id === 'string' ? request.id : null,
       locale: localeOf(request),
     });
     // Half an answer cannot become a problem any more: cut off, it is at least not taken for a whole one.

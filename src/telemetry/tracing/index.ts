@@ -1,3 +1,4 @@
+export { httpSpans } from './http-spans';
 export {
   childSpan,
   currentTraceId,

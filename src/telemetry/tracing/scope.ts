@@ -40,10 +40,10 @@ export function inRootSpan<T>(
   tracer: Tracer | null,
   name: string,
   { parent, ...options }: SpanOptions & { readonly parent?: string | null },
-  work: () => Promise<T>,
+  work: (span: Span) => Promise<T>,
 ): Promise<T> {
   const span = begin(tracer, name, options, parseTraceparent(parent));
-  return within({ span, tracer, fields: options.fields ?? {} }, work);
+  return within({ span, tracer, fields: options.fields ?? {} }, () => work(span));
 }
 
 /** Runs `work` within a span below the one that is open here; without one, without. */

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Tracer } from '@opentelemetry/api';
+import type { Span, Tracer } from '@opentelemetry/api';
 import type { AppConfig } from '../../config';
 import type * as Exporting from './export-pipeline';
 import { inRootSpan, type SpanOptions } from './scope';
@@ -24,7 +24,11 @@ export class Tracing {
   }
 
   /** Runs `work` within a span that begins a trace, or goes on with the one that `parent` (a W3C `traceparent`) names. */
-  root<T>(name: string, options: SpanOptions & { parent?: string | null }, work: () => Promise<T>): Promise<T> {
+  root<T>(
+    name: string,
+    options: SpanOptions & { parent?: string | null },
+    work: (span: Span) => Promise<T>,
+  ): Promise<T> {
     return inRootSpan(this.tracer, name, options, work);
   }
 
