@@ -39,6 +39,19 @@ describe('a client', () => {
       expect(server.handshakes[1]).toMatchObject({ cursor: `${EPOCH}:3` });
     });
 
+    it('comes back with its old cursor when a reset broke off before the server had said what was missed', async () => {
+      const store = memoryStore();
+      const client = newClient({ store, storeKey: 'key' });
+      await client.connect();
+      server.live.emit('agent_progress', durableEvent(1));
+      await until(() => client.lastEventId === `${EPOCH}:1`);
+      server.established = { resume: 'reset', from_seq: 9 };
+      server.replay = (socket, nth) => nth === 2 && void socket.conn.close();
+      server.live.conn.close();
+      await until(() => server.handshakes.length === 3 && client.lastEventId === `${EPOCH}:9`);
+      expect(server.handshakes.map(({ cursor }) => cursor)).toEqual([undefined, `${EPOCH}:1`, `${EPOCH}:1`]);
+    });
+
     it('reconnects with its cursor at a gap, and is sent what was missing', async () => {
       const client = newClient();
       const seen: number[] = [];

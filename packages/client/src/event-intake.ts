@@ -33,19 +33,26 @@ export class EventIntake {
     runs.accept(name, payload);
     // A name that this version does not know has no listeners.
     listeners.emit(name as 'error', payload as ClientEventMap['error']);
-    if (name === 'replay_complete') this.ports.caughtUp(link);
+    if (name === 'replay_complete') this.catchUp(link);
     if (name === 'auth_expiring') this.ports.expiring(link);
     if (name === 'error') this.ports.problems.show((payload as EphemeralEventMap['error']).error);
   }
 
   private resume(established: EphemeralEventMap['connection_established'], link: Link): void {
-    if (this.ports.position.resume(established)) {
-      this.ports.bookmark.void();
-      this.doubtAll();
-    }
+    if (this.ports.position.resume(established)) this.doubtAll();
     this.ports.bookmark.moved();
     this.ports.established(link);
     this.ports.healer.resume();
+  }
+
+  private catchUp(link: Link): void {
+    this.settle();
+    this.ports.bookmark.moved();
+    this.ports.caughtUp(link);
+  }
+
+  private settle(): void {
+    if (this.ports.position.settle()) this.ports.bookmark.void();
   }
 
   private takeDurable(name: string, event: DurableEvent): void {
@@ -53,6 +60,7 @@ export class EventIntake {
     const verdict = position.take(event);
     if (verdict === 'duplicate') return;
     if (verdict === 'gap') return this.ports.reconnect();
+    this.settle();
     if (verdict === 'jump') this.reportMissed();
     runs.accept(name, event);
     listeners.emit(name as 'notification', event as DurableEvent<'notification'>);

@@ -35,10 +35,12 @@ describe('the reading position', () => {
           const resumed = mailbox.resume(position.cursor);
           if (position.resume({ epoch, ...resumed })) processed = [];
           for (let seq = resumed.from_seq + 1; seq <= mailbox.head; seq += 1) receive(seq);
+          position.settle();
         };
         const receive = (seq: number): void => {
           const verdict = position.take({ epoch: mailbox.epoch, seq });
           if (verdict === 'next') processed.push(seq);
+          if (verdict === 'next') position.settle();
           else if (verdict === 'gap') connect();
           else expect(verdict).toBe('duplicate');
         };
@@ -77,6 +79,17 @@ describe('the reading position', () => {
     position.restore(`${EPOCHS[0]}:41`);
     expect(position.resume({ epoch: EPOCHS[0], from_seq: 7, resume: 'reset' })).toBe(true);
     expect(position.take({ epoch: EPOCHS[0], seq: 8 })).toBe('next');
+  });
+
+  it('comes back from where it was until it has heard what a reset has missed', () => {
+    const position = new ReadingPosition();
+    position.restore(`${EPOCHS[0]}:41`);
+    for (let time = 0; time < 2; time += 1) {
+      expect(position.resume({ epoch: EPOCHS[0], from_seq: 70, resume: 'reset' })).toBe(true);
+      expect(position.cursor).toEqual({ epoch: EPOCHS[0], seq: 41 });
+    }
+    expect([position.settle(), position.settle()]).toEqual([true, false]);
+    expect(position.cursor).toEqual({ epoch: EPOCHS[0], seq: 70 });
   });
 
   it('accepts a jump that reconnecting does not heal', () => {
