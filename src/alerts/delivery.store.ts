@@ -31,7 +31,8 @@ ON CONFLICT (id) DO NOTHING`;
  * a further attempt: somebody has retried its dead letter. A job that is worked on twice after a crash makes the same attempt.
  */
 const CLAIM = `
-UPDATE alert_deliveries d SET status = 'pending', ended_at = NULL, support_code = NULL,
+UPDATE alert_deliveries d SET status = 'pending',
+  ended_at = CASE status WHEN 'pending' THEN ended_at END, support_code = CASE status WHEN 'pending' THEN support_code END,
   holder = $2, held_until = now() + interval '2 minutes', attempts = $3
 WHERE id = $1 AND (status = 'pending' AND (holder IS NULL OR holder = $2 OR held_until < now())
     OR status = 'failed' AND holder = $2 AND attempts < $3)
@@ -149,7 +150,10 @@ export class DeliveryStore {
 
   /** Lets a message that was not taken be sent once more. */
   async reopen(tx: Sql, id: string): Promise<void> {
-    await tx.query(`UPDATE alert_deliveries SET status = 'pending' WHERE id = $1 AND status = 'failed'`, [id]);
+    await tx.query(
+      `UPDATE alert_deliveries SET status = 'pending', holder = NULL WHERE id = $1 AND status = 'failed'`,
+      [id],
+    );
   }
 }
 

@@ -84,6 +84,8 @@ describe.each(BACKENDS)('the queues on %s', (_name, start) => {
       await runs.enqueue([active, failed]);
       await until(async () => (await stateOf(failed)) === 'failed' && (await stateOf(active)) === 'active');
       await pauseBehindTheHost();
+      // A worker that is paused while it waits for a job still takes that one.
+      await runs.enqueue([wakeUp()]);
       await runs.enqueue([waiting]);
       expect(await runs.pending([active, waiting, failed, unknown])).toEqual(new Set([waiting.run_id]));
       gate.resolve();
