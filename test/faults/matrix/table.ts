@@ -1,4 +1,4 @@
-import { type Cell, FAULTS, type Fault, MATRIX, type Row, type RowName } from './matrix';
+import { type Cell, FAULTS, type Fault, isChosen, MATRIX, type Row, type RowName } from './matrix';
 import { resultOf } from './results';
 
 export const ROWS = Object.keys(MATRIX) as RowName[];
@@ -38,7 +38,9 @@ export function measuredPage(): string {
 
 /** Cells that are to be run and have no result. */
 export function emptyCells(): string[] {
-  return every((row, fault, cell) => (isRun(cell) && resultOf(row, fault) === null ? [`${row} × ${fault}`] : []));
+  return every((row, fault, cell) =>
+    isRun(cell) && isChosen(fault) && resultOf(row, fault) === null ? [`${row} × ${fault}`] : [],
+  );
 }
 
 function isRun(cell: Cell): boolean {
