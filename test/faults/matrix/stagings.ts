@@ -74,7 +74,7 @@ export const STAGINGS: Readonly<Record<RowName, Staging>> = {
     faults: { ...throughProxy(({ proxies }) => proxies.mcp, NO_HTTP), refusing: mcpRefuses },
   },
   'worker process': {
-    cast: { processes: ['gateway'], victim: 'worker' },
+    cast: { processes: ['gateway'], victim: 'worker', settings: { RUN_NO_WORKER_NOTICE_MS: '100' } },
     act: drill,
     faults: { down: killed, hanging: frozen, flapping: freezing },
   },
