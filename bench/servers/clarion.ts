@@ -28,7 +28,7 @@ async function main({ port, url, dataDir, workers }: Options): Promise<void> {
     LOG_LEVEL: 'warn',
     DRILL_AGENT: '1',
     MESSAGES_PER_MINUTE: '1000000',
-    RUNS_PER_USER: '10000',
+    RUNS_PER_USER: '0',
     WORKER_CONCURRENCY: '2000',
     CONNECTIONS_PER_USER: '10000',
   });

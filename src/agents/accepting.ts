@@ -4,6 +4,7 @@ import { ComponentError } from '../errors';
 import type { NewEvent } from '../mailbox';
 import type { Transaction } from '../persistence';
 import type { RegisteredAgent } from './agent-registry';
+import type { Claimed } from './run-claims.store';
 
 export type ChatMessage = RequestPayload<'chat_message'>;
 export type Accepted = RequestResult<'chat_message'>;
@@ -22,6 +23,8 @@ export interface Admitted extends Sent {
   readonly max_attempts: number;
   /** Runs of the thread that go before. */
   readonly position: number;
+  /** It may run as soon as its user's limit leaves room. */
+  readonly claimable: boolean;
   readonly ids: { readonly message_id: string; readonly thread_id: string; readonly run_id: string };
 }
 
@@ -67,24 +70,42 @@ export function newIds({ thread_id }: ChatMessage): Admitted['ids'] {
   return { message_id: uuidv7(), thread_id: thread_id ?? uuidv7(), run_id: uuidv7() };
 }
 
-/** New threads, messages and runs in one statement. A message id that exists already fails it (23505). */
+/**
+ * New threads, messages and runs in one statement. A message id that exists already fails it (23505). Runs are claimed at once where all that
+ * their user has under way and waiting is below the limit (`$14`, 0: any): then nobody's turn is taken.
+ */
 const INSERT = `
 WITH item AS (
   SELECT * FROM unnest($1::text[], $2::uuid[], $3::bool[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::text[], $11::int[],
-    $12::text[])
-    WITH ORDINALITY AS i (user_id, thread_id, new_thread, title, message_id, content, client_message_id, metadata, run_id, agent, max_attempts, traceparent, place)
+    $12::text[], $13::bool[])
+    WITH ORDINALITY AS i (user_id, thread_id, new_thread, title, message_id, content, client_message_id, metadata, run_id, agent, max_attempts, traceparent,
+      claimable, place)
+), room AS (
+  SELECT u.user_id, $14 - (SELECT count(*) FROM (SELECT FROM runs r WHERE r.user_id = u.user_id AND r.finished_at IS NULL LIMIT $14) AS active) AS places
+  FROM (SELECT DISTINCT user_id FROM item WHERE claimable AND $14 > 0) AS u
+), judged AS (
+  SELECT item.*, claimable AND ($14 = 0 OR row_number() OVER (PARTITION BY user_id ORDER BY place) <= room.places) AS claimed
+  FROM item LEFT JOIN room USING (user_id)
 ), thread AS (
   INSERT INTO threads (id, user_id, title) SELECT thread_id, user_id, title FROM item WHERE new_thread
 ), message AS (
   INSERT INTO messages (id, user_id, thread_id, role, content, client_message_id, run_id, metadata)
   SELECT message_id, user_id, thread_id, 'user', content, client_message_id, run_id, metadata FROM item ORDER BY place
 )
-INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, traceparent)
-SELECT run_id, user_id, thread_id, message_id, agent, max_attempts, traceparent FROM item ORDER BY place`;
+INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, traceparent, dispatch, dispatched_at)
+SELECT run_id, user_id, thread_id, message_id, agent, max_attempts, traceparent, claimed::int, CASE WHEN claimed THEN now() END FROM judged ORDER BY place
+RETURNING id AS run_id, dispatch, user_id, thread_id, traceparent`;
 
-/** Stores admitted messages, in their order: runs of one thread get ascending ordinals. */
-export async function insertAdmitted(tx: Transaction, admitted: readonly Admitted[]): Promise<void> {
-  await tx.query(INSERT, [
+/**
+ * Stores admitted messages, in their order: runs of one thread get ascending ordinals. Whose runs may be claimed is to be locked before.
+ * @returns the runs that are claimed, as far as `runsPerUser` goes
+ */
+export async function insertAdmitted(
+  tx: Transaction,
+  admitted: readonly Admitted[],
+  runsPerUser: number,
+): Promise<Claimed[]> {
+  const runs = await tx.query<Claimed>(INSERT, [
     admitted.map(({ user_id }) => user_id),
     admitted.map(({ ids }) => ids.thread_id),
     admitted.map(({ message }) => message.thread_id === undefined),
@@ -97,7 +118,10 @@ export async function insertAdmitted(tx: Transaction, admitted: readonly Admitte
     admitted.map(({ agent }) => agent.name),
     admitted.map(({ max_attempts }) => max_attempts),
     admitted.map(({ traceparent }) => traceparent ?? null),
+    admitted.map(({ claimable }) => claimable),
+    runsPerUser,
   ]);
+  return runs.filter(({ dispatch }) => dispatch > 0);
 }
 
 /** What every device of the user is told of an accepted message. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { ComponentError, FailureReporter } from '../errors';
 import { parseTraceparent, untraced } from '../telemetry';
@@ -10,6 +11,14 @@ const BATCH = 100;
 /** More at once would leave requests without connections. */
 const AT_ONCE = 2;
 
+/** Claimed runs that are enqueued together: the more, the less each of them costs. */
+const ENQUEUE_BATCH = 256;
+/** So many at once are a crowd: they wait a little for more of them. */
+const CROWD = 16;
+const GATHER_MS = 20;
+/** Claimed runs that may wait to be enqueued; more are left in the database, where they cost no memory. */
+const MAX_GIVEN = 2_000;
+
 /** Gives the queue only what may run now: the head run of a thread, and per user and agent no more than their limits. */
 @Injectable()
 export class Dispatcher {
@@ -17,6 +26,9 @@ export class Dispatcher {
   /** Agents that may have a place again. */
   private readonly freed = new Set<string>();
   private readonly dispatching = new Set<Promise<void>>();
+  /** Claimed by whoever gave them, and not yet enqueued. */
+  private readonly given: Claimed[] = [];
+  private giving = false;
   private readonly timers = new Set<NodeJS.Timeout>();
   private draining = 0;
   /** Runs whose delay is recorded; empty again as soon as the queue takes something. */
@@ -38,6 +50,17 @@ export class Dispatcher {
   wakeAgent(agent: string): void {
     this.freed.add(agent);
     this.work();
+  }
+
+  /** True when runs of the agent may be claimed by whoever accepts them, and given. */
+  takes(agent: string): boolean {
+    return this.queue.open && this.given.length < MAX_GIVEN && !this.claims.limits(agent);
+  }
+
+  /** Enqueues runs that are claimed. If the process ends before, the reconciler finds that they have no job. */
+  give(claimed: readonly Claimed[]): void {
+    this.given.push(...claimed);
+    if (!this.giving) this.track(untraced(() => this.enqueueGiven()));
   }
 
   /** Wakes the user's runs after a while. If the process ends meanwhile, the reconciler of another does. */
@@ -67,9 +90,22 @@ export class Dispatcher {
   }
 
   private work(): void {
-    if (this.draining >= AT_ONCE) return;
-    const work = untraced(() => this.drain()).finally(() => this.dispatching.delete(work));
-    this.dispatching.add(work);
+    if (this.draining < AT_ONCE) this.track(untraced(() => this.drain()));
+  }
+
+  private track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.dispatching.delete(tracked));
+    this.dispatching.add(tracked);
+  }
+
+  private async enqueueGiven(): Promise<void> {
+    this.giving = true;
+    while (this.given.length > 0) {
+      if (this.given.length >= CROWD) await pause(GATHER_MS);
+      const claimed = this.given.splice(0, ENQUEUE_BATCH);
+      await this.orReport(null, () => this.enqueue(claimed));
+    }
+    this.giving = false;
   }
 
   private async drain(): Promise<void> {
@@ -88,13 +124,19 @@ export class Dispatcher {
   private async dispatch(users: readonly string[], freed: readonly string[]): Promise<void> {
     // The reconciler asks again every second.
     if (!this.queue.open) return;
-    try {
+    await this.orReport(users.length === 1 ? (users[0] ?? null) : null, async () => {
       // Limited agents first: their places are scarcer than those of a user.
       const agents = new Set([...freed, ...(await this.claims.agentsFor(users))]);
       for (const agent of agents) await this.enqueue(await this.claims.ofAgent(agent));
       if (users.length > 0) await this.enqueue(await this.claims.ofUsers(users));
+    });
+  }
+
+  private async orReport(user_id: string | null, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
-      await this.reporter.report(error, { operation: 'run.dispatch', user_id: users.length === 1 ? users[0] : null });
+      await this.reporter.report(error, { operation: 'run.dispatch', user_id });
     }
   }
 

@@ -16,6 +16,8 @@ import {
   type Sent,
 } from './accepting';
 import { AgentRegistry } from './agent-registry';
+import { Dispatcher } from './dispatcher.service';
+import { lockClaims } from './run-claims.store';
 import { RunEnding } from './run-ending.service';
 import type { Run } from './run';
 
@@ -33,6 +35,7 @@ export class MessageBatch {
     private readonly mailbox: MailboxStore,
     private readonly registry: AgentRegistry,
     private readonly ending: RunEnding,
+    private readonly dispatcher: Dispatcher,
     private readonly config: AppConfig,
   ) {}
 
@@ -95,14 +98,15 @@ export class MessageBatch {
     const agent = this.registry.get(message.agent ?? this.registry.defaultAgent);
     const ids = newIds(message);
     const max_attempts = agent.maxAttempts ?? this.config.agents.maxAttempts;
-    if (message.thread_id === undefined) return { ...item, agent, max_attempts, ids, position: 0 };
+    const free = this.dispatcher.takes(agent.name);
+    if (message.thread_id === undefined) return { ...item, agent, max_attempts, ids, position: 0, claimable: free };
     const thread = threads.get(keyOf(user_id, message.thread_id));
     if (thread === undefined) throw ComponentError.messageHandler('THREAD_NOT_FOUND');
     const position = this.positionIn(thread, message);
     thread.active = position + 1;
     thread.queued += 1;
     thread.first ??= ids.run_id;
-    return { ...item, agent, max_attempts, ids, position };
+    return { ...item, agent, max_attempts, ids, position, claimable: free && position === 0 };
   }
 
   private positionIn(thread: ThreadState, { overlap = 'enqueue' }: ChatMessage): number {
@@ -132,8 +136,16 @@ export class MessageBatch {
     if (admitted.length === 0) return;
     const named = admitted.flatMap(({ message }) => message.thread_id ?? []);
     if (named.length > 0) await tx.query('UPDATE threads SET updated_at = now() WHERE id = ANY($1::uuid[])', [named]);
-    await insertAdmitted(tx, admitted);
-    for (const { user_id } of admitted) this.ending.wakeAfterCommit(tx, user_id);
+    const { runsPerUser } = this.config.agents;
+    const claiming = runsPerUser > 0 ? admitted.filter(({ claimable }) => claimable) : [];
+    const users = claiming.map(({ user_id }) => user_id);
+    if (users.length > 0) await lockClaims(tx, users);
+    const claimed = await insertAdmitted(tx, admitted, runsPerUser);
+    tx.afterCommit(() => this.dispatcher.give(claimed));
+    const given = new Set(claimed.map(({ run_id }) => run_id));
+    // Who stands behind another run of the thread is woken by its end.
+    const waiting = admitted.filter(({ ids, position }) => position === 0 && !given.has(ids.run_id));
+    for (const { user_id } of waiting) this.ending.wakeAfterCommit(tx, user_id);
     const told = admitted.map((item) => ({ user_id: item.user_id, events: acceptedEvents(item) }));
     await this.mailbox.appendAll(tx, [...interrupted, ...told]);
   }

@@ -22,23 +22,23 @@ const DISPATCH = `
 UPDATE runs SET dispatch = dispatch + 1, dispatched_at = now() FROM candidate WHERE runs.id = candidate.id
 RETURNING runs.id AS run_id, runs.dispatch, runs.user_id, runs.thread_id, runs.traceparent`;
 
-/** What of these users' (`$1`) waits for no limited agent (`$3`); of each user no more than the user's limit (`$2`) leaves room for. */
+/** What of these users' (`$1`) waits for no limited agent (`$3`); of each user no more than the user's limit (`$2`, 0: any) leaves room for. */
 const CLAIM_OF_USERS = `
 WITH wanted AS (
   SELECT user_id FROM unnest($1::text[]) AS w (user_id)
 ), room AS (
   SELECT w.user_id, $2 - count(a.id) AS places FROM wanted w
-  LEFT JOIN runs a ON a.user_id = w.user_id AND a.finished_at IS NULL AND a.dispatched_at IS NOT NULL
+  LEFT JOIN runs a ON $2 > 0 AND a.user_id = w.user_id AND a.finished_at IS NULL AND a.dispatched_at IS NOT NULL
   GROUP BY w.user_id
 ), next AS (
   SELECT first.id FROM room CROSS JOIN LATERAL (
     SELECT r.id FROM runs r WHERE r.user_id = room.user_id AND ${WAITS} AND r.agent <> ALL ($3::text[])
-    ORDER BY r.ordinal LIMIT greatest(0, room.places)) AS first
+    ORDER BY r.ordinal LIMIT CASE WHEN $2 > 0 THEN greatest(0, room.places) END) AS first
 ), ${candidate('SELECT id FROM next')}
 ${DISPATCH}`;
 
 /**
- * The line before agent `$1`, as far as its places (`$2`) and those of each user (`$3`) go. Whoever has the fewest of its runs under way
+ * The line before agent `$1`, as far as its places (`$2`) and those of each user (`$3`, 0: any) go. Whoever has the fewest of its runs under way
  * is next, among equals who has waited longest since the agent last served them: how many more of them wait does not count.
  */
 const LINE = `
@@ -51,7 +51,7 @@ WITH under_way AS (
 ), line AS (
   SELECT ranked.id, ranked.user_id FROM ranked LEFT JOIN under_way USING (user_id)
   LEFT JOIN agent_turns t ON t.agent = $1 AND t.user_id = ranked.user_id
-  WHERE ranked.place <= $3 - coalesce(under_way.runs, 0)
+  WHERE $3 = 0 OR ranked.place <= $3 - coalesce(under_way.runs, 0)
   ORDER BY ranked.place + coalesce(under_way.here, 0), greatest(ranked.waiting_since, t.served_at), ranked.id
   LIMIT greatest(0, $2 - (SELECT coalesce(sum(here), 0) FROM under_way)))`;
 
@@ -67,7 +67,7 @@ ORDER BY user_id COLLATE "C" ON CONFLICT (agent, user_id) DO UPDATE SET served_a
 const FORGET_TURNS = `
 DELETE FROM agent_turns t WHERE agent = $1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.user_id = t.user_id AND r.finished_at IS NULL)`;
 
-/** Two claims at once would both see the same room under a user's limit. In one order, or two processes deadlock. */
+/** Two claims at once would both see the same room under a user's limit. In one order, or two processes deadlock. Whoever has them waits for no row. */
 const LOCK_USERS = `
 SELECT pg_advisory_xact_lock(key) FROM (
   SELECT DISTINCT hashtextextended(user_id, 1) AS key FROM unnest($1::text[]) AS w (user_id) ORDER BY key) AS keys`;
@@ -82,6 +82,11 @@ WITH lost AS (
   WHERE ${IDLE} FOR UPDATE OF r SKIP LOCKED)
 UPDATE runs SET dispatched_at = NULL FROM lost WHERE runs.id = lost.id`;
 
+/** Lets nobody else claim runs of these users until the transaction ends. */
+export async function lockClaims(tx: Transaction, users: readonly string[]): Promise<void> {
+  await tx.query(LOCK_USERS, [users]);
+}
+
 /** Decides which runs may be under way: no more than the limits of their users and agents leave room for, over all processes. */
 @Injectable()
 export class RunClaims {
@@ -91,10 +96,15 @@ export class RunClaims {
     private readonly config: AppConfig,
   ) {}
 
+  /** True when no more than so many runs of the agent may be under way. */
+  limits(agent: string): boolean {
+    return this.registry.concurrencyLimits.has(agent);
+  }
+
   /** Claims what of these users' needs no place of a limited agent. */
   ofUsers(users: readonly string[]): Promise<Claimed[]> {
     return this.database.transaction(async (tx) => {
-      await tx.query(LOCK_USERS, [users]);
+      await lockClaims(tx, users);
       return tx.query<Claimed>(CLAIM_OF_USERS, [users, this.config.agents.runsPerUser, this.limited]);
     });
   }
@@ -128,7 +138,7 @@ export class RunClaims {
 
   private async claimFirst(tx: Transaction, line: unknown[], first: { user_id: string }[]): Promise<Claimed[]> {
     const users = first.map(({ user_id }) => user_id);
-    await tx.query(LOCK_USERS, [users]);
+    await lockClaims(tx, users);
     const claimed = await tx.query<Claimed>(CLAIM_OF_AGENT, [...line, users]);
     await tx.query(FORGET_TURNS, [line[0]]);
     await tx.query(NOTE_TURNS, [line[0], [...new Set(claimed.map(({ user_id }) => user_id))]]);

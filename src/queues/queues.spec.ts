@@ -58,13 +58,16 @@ describe.each(BACKENDS)('the queues on %s', (_name, start) => {
   }
 
   describe('the queue of runs', () => {
-    it('hands each wake-up to the processor, with nothing but the run and its dispatch', async () => {
-      const wakeUps = [wakeUp(), wakeUp(3)];
-      await runs.enqueue(wakeUps.map((job) => ({ ...job, user_id: 'alice' })));
-      await until(() => processed.length === 2);
-      expect(processed).toEqual(expect.arrayContaining(wakeUps));
-      await until(async () => (await stateOf(wakeUps[0]!)) === 'completed');
-    });
+    it.each([2, 40])(
+      'hands each of %d wake-ups to the processor, with nothing but the run and its dispatch',
+      async (many) => {
+        const wakeUps = Array.from({ length: many }, (_, at) => wakeUp(at + 1));
+        await runs.enqueue(wakeUps.map((job) => ({ ...job, user_id: 'alice' })));
+        await until(() => processed.length === many);
+        expect(processed).toEqual(expect.arrayContaining(wakeUps));
+        await until(async () => (await stateOf(wakeUps[0]!)) === 'completed');
+      },
+    );
 
     it('takes the same pair twice for one job, and another dispatch for another', async () => {
       const first = wakeUp(1);
