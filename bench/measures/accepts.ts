@@ -1,7 +1,7 @@
 import { BenchServer, inTurn, type Ground, type Line } from '../harness';
 import type { Accepts } from '../loads/accepts';
 
-const ROUNDS = 2;
+const ROUNDS = 3;
 const LEAST_RATIO = 5;
 const MOST_P99_MS = 30;
 

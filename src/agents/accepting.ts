@@ -1,8 +1,7 @@
 import type { RequestPayload, RequestResult } from '@clarion/protocol';
-import { v7 as uuidv7 } from 'uuid';
 import { ComponentError } from '../errors';
 import type { NewEvent } from '../mailbox';
-import type { Transaction } from '../persistence';
+import { newId, prepared, type Transaction } from '../persistence';
 import type { RegisteredAgent } from './agent-registry';
 import type { Claimed } from './run-claims.store';
 
@@ -39,13 +38,16 @@ export interface StoredMessage {
 
 const TITLE_LENGTH = 80;
 
+const STORED = prepared(`
+SELECT m.user_id, m.client_message_id, m.id, m.thread_id, m.run_id, m.content
+FROM unnest($1::text[], $2::text[]) AS s (user_id, client_message_id) JOIN messages m USING (user_id, client_message_id)`);
+
 /** The messages of these that are stored already, from whichever transaction. */
 export function findStored(tx: Pick<Transaction, 'query'>, sent: readonly Sent[]): Promise<StoredMessage[]> {
-  return tx.query<StoredMessage>(
-    `SELECT m.user_id, m.client_message_id, m.id, m.thread_id, m.run_id, m.content
-     FROM unnest($1::text[], $2::text[]) AS s (user_id, client_message_id) JOIN messages m USING (user_id, client_message_id)`,
-    [sent.map(({ user_id }) => user_id), sent.map(({ message }) => message.client_message_id)],
-  );
+  return tx.query<StoredMessage>(STORED, [
+    sent.map(({ user_id }) => user_id),
+    sent.map(({ message }) => message.client_message_id),
+  ]);
 }
 
 /** The answer to a message that was accepted before. @throws ComponentError MESSAGE_ID_REUSED for other content */
@@ -67,14 +69,14 @@ export function refuseBeyondLimit(queued: number, limit: number): void {
 
 /** New ids; the thread's is the named one. */
 export function newIds({ thread_id }: ChatMessage): Admitted['ids'] {
-  return { message_id: uuidv7(), thread_id: thread_id ?? uuidv7(), run_id: uuidv7() };
+  return { message_id: newId(), thread_id: thread_id ?? newId(), run_id: newId() };
 }
 
 /**
  * New threads, messages and runs in one statement. A message id that exists already fails it (23505). Runs are claimed at once where all that
  * their user has under way and waiting is below the limit (`$14`, 0: any): then nobody's turn is taken.
  */
-const INSERT = `
+const INSERT = prepared(`
 WITH item AS (
   SELECT * FROM unnest($1::text[], $2::uuid[], $3::bool[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::text[], $11::int[],
     $12::text[], $13::bool[])
@@ -94,7 +96,7 @@ WITH item AS (
 )
 INSERT INTO runs (id, user_id, thread_id, message_id, agent, max_attempts, traceparent, dispatch, dispatched_at)
 SELECT run_id, user_id, thread_id, message_id, agent, max_attempts, traceparent, claimed::int, CASE WHEN claimed THEN now() END FROM judged ORDER BY place
-RETURNING id AS run_id, dispatch, user_id, thread_id, traceparent`;
+RETURNING id AS run_id, dispatch, user_id, thread_id, traceparent`);
 
 /**
  * Stores admitted messages, in their order: runs of one thread get ascending ordinals. Whose runs may be claimed is to be locked before.

@@ -1,6 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
-import { RunQueue } from '.';
+import { RunEnding, RunQueue } from '.';
 import { Dispatcher } from './dispatcher.service';
 
 interface Row {
@@ -90,6 +90,19 @@ describe('A message that is accepted', () => {
     const engine = await start({ RUNS_PER_USER: '0' });
     await Promise.all(Array.from({ length: 12 }, (_, at) => send(engine, 'ann', `m${at}`)));
     expect((await runsOf(engine, 'ann')).filter((run) => run.dispatched)).toHaveLength(12);
+  });
+
+  it('is looked after at the end of a run only where it waits for that', async () => {
+    const engine = await start();
+    const wake = jest.spyOn(engine.app.get(Dispatcher), 'wake');
+    const alone = await send(engine, 'ann', 'm1');
+    await engine.app.get(RunEnding).cancel('ann', alone.run_id);
+    expect(wake).not.toHaveBeenCalled();
+    const first = await send(engine, 'ann', 'm2');
+    const second = await send(engine, 'ann', 'm3', { thread_id: first.thread_id });
+    await engine.app.get(RunEnding).cancel('ann', first.run_id);
+    await engine.app.get(Dispatcher).settled();
+    expect((await runsOf(engine, 'ann')).at(-1)).toEqual({ id: second.run_id, dispatch: 1, dispatched: true });
   });
 
   it('is enqueued together with what comes at the same time', async () => {

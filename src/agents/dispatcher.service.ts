@@ -12,10 +12,10 @@ const BATCH = 100;
 const AT_ONCE = 2;
 
 /** Claimed runs that are enqueued together: the more, the less each of them costs. */
-const ENQUEUE_BATCH = 256;
-/** So many at once are a crowd: they wait a little for more of them. */
-const CROWD = 16;
-const GATHER_MS = 20;
+const ENQUEUE_BATCH = 512;
+/** More at once are a crowd: they wait a little for others. */
+const FEW = 8;
+const GATHER_MS = 40;
 /** Claimed runs that may wait to be enqueued; more are left in the database, where they cost no memory. */
 const MAX_GIVEN = 2_000;
 
@@ -48,6 +48,7 @@ export class Dispatcher {
 
   /** A run of the agent does not stand in its places any more: whoever is next in its line may go on, of whatever user. */
   wakeAgent(agent: string): void {
+    if (!this.claims.limits(agent)) return;
     this.freed.add(agent);
     this.work();
   }
@@ -101,7 +102,7 @@ export class Dispatcher {
   private async enqueueGiven(): Promise<void> {
     this.giving = true;
     while (this.given.length > 0) {
-      if (this.given.length >= CROWD) await pause(GATHER_MS);
+      if (this.given.length > FEW) await pause(GATHER_MS);
       const claimed = this.given.splice(0, ENQUEUE_BATCH);
       await this.orReport(null, () => this.enqueue(claimed));
     }

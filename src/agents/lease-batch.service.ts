@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { MailboxStore, type NewEvent } from '../mailbox';
-import type { Transaction } from '../persistence';
+import { prepared, type Transaction } from '../persistence';
 import { LAST_LEASE, leaseBegins } from './lease-history';
 import { hasEnded, RUN_COLUMNS, type Run } from './run';
 import { RunMetrics } from './run-metrics';
@@ -34,14 +34,15 @@ interface Candidate extends Run {
   lost_worker: string | null;
 }
 
-const CANDIDATES = `
-SELECT ${RUN_COLUMNS}, ${IS_HEAD} AS is_head, ${RUNNABLE} AS runnable, ${LAST_LEASE} FROM runs r WHERE r.id = ANY($1::uuid[]) ORDER BY r.id FOR UPDATE`;
+const CANDIDATES = prepared(`
+SELECT ${RUN_COLUMNS}, ${IS_HEAD} AS is_head, ${RUNNABLE} AS runnable, ${LAST_LEASE} FROM runs r WHERE r.id = ANY($1::uuid[]) ORDER BY r.id FOR UPDATE`);
 
-const lease = (transition: Leasing): string => `
+const lease = (transition: Leasing): string =>
+  prepared(`
 UPDATE runs SET ${moves(transition)}, ${leaseBegins(transition, ['t.key', '$3', '$4', '$5'])}, worker_id = $3, fence = fence + 1, writes = 0,
   next_attempt_at = NULL, started_at = coalesce(started_at, now())
 FROM unnest($1::uuid[], $2::uuid[]) AS t (run_id, key) WHERE runs.id = t.run_id AND ${may(transition)}
-RETURNING ${RUN_COLUMNS}, runs.leases->-2->>'worker_id' AS lost_worker`;
+RETURNING ${RUN_COLUMNS}, runs.leases->-2->>'worker_id' AS lost_worker`);
 
 const LEASE = { start: lease('start'), claim: lease('claim'), resume: lease('resume') };
 

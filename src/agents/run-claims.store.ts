@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
-import { Database, type Transaction } from '../persistence';
+import { Database, prepared, type Transaction } from '../persistence';
 import { AgentRegistry } from './agent-registry';
 import type { RunWakeUp } from './run-queue';
 import { IDLE, IS_HEAD, RUNNABLE } from './run-states';
@@ -23,7 +23,7 @@ UPDATE runs SET dispatch = dispatch + 1, dispatched_at = now() FROM candidate WH
 RETURNING runs.id AS run_id, runs.dispatch, runs.user_id, runs.thread_id, runs.traceparent`;
 
 /** What of these users' (`$1`) waits for no limited agent (`$3`); of each user no more than the user's limit (`$2`, 0: any) leaves room for. */
-const CLAIM_OF_USERS = `
+const CLAIM_OF_USERS = prepared(`
 WITH wanted AS (
   SELECT user_id FROM unnest($1::text[]) AS w (user_id)
 ), room AS (
@@ -35,7 +35,7 @@ WITH wanted AS (
     SELECT r.id FROM runs r WHERE r.user_id = room.user_id AND ${WAITS} AND r.agent <> ALL ($3::text[])
     ORDER BY r.ordinal LIMIT CASE WHEN $2 > 0 THEN greatest(0, room.places) END) AS first
 ), ${candidate('SELECT id FROM next')}
-${DISPATCH}`;
+${DISPATCH}`);
 
 /**
  * The line before agent `$1`, as far as its places (`$2`) and those of each user (`$3`, 0: any) go. Whoever has the fewest of its runs under way
@@ -68,9 +68,9 @@ const FORGET_TURNS = `
 DELETE FROM agent_turns t WHERE agent = $1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.user_id = t.user_id AND r.finished_at IS NULL)`;
 
 /** Two claims at once would both see the same room under a user's limit. In one order, or two processes deadlock. Whoever has them waits for no row. */
-const LOCK_USERS = `
+const LOCK_USERS = prepared(`
 SELECT pg_advisory_xact_lock(key) FROM (
-  SELECT DISTINCT hashtextextended(user_id, 1) AS key FROM unnest($1::text[]) AS w (user_id) ORDER BY key) AS keys`;
+  SELECT DISTINCT hashtextextended(user_id, 1) AS key FROM unnest($1::text[]) AS w (user_id) ORDER BY key) AS keys`);
 
 /** Agents are locked before users, and one at a time. */
 const LOCK_AGENT = `SELECT pg_advisory_xact_lock(hashtextextended($1, 2))`;

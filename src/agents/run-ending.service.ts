@@ -52,12 +52,12 @@ export class RunEnding {
 
   /** Ends locked runs and gives the last events of each, which the caller appends in the same transaction. */
   async endAll(tx: Transaction, ends: readonly Ending[]): Promise<NewEvent[][]> {
-    const events = await this.runs.end(tx, ends);
+    const ended = await this.runs.end(tx, ends);
     tx.afterCommit(() => {
       for (const { run } of ends) this.stops.tell(run);
-      for (const { run } of ends) this.followers.ended(run);
+      ends.forEach(({ run }, at) => this.followers.ended(run, ended[at]?.alone ?? false));
     });
-    return events;
+    return ended.map(({ events }) => events);
   }
 
   wakeAfterCommit(tx: Transaction, userId: string): void {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AppConfig } from '../config';
 import { FailureReporter } from '../errors';
 import { UserBus } from '../mailbox';
 import { Database } from '../persistence';
@@ -34,6 +35,7 @@ export class RunFollowers {
     private readonly dispatcher: Dispatcher,
     private readonly bus: UserBus,
     private readonly reporter: FailureReporter,
+    private readonly config: AppConfig,
   ) {}
 
   /** The user has something new that waits. */
@@ -41,10 +43,12 @@ export class RunFollowers {
     this.dispatcher.wake(userId);
   }
 
-  /** To be called after the commit that has ended the run. */
-  ended({ user_id, agent, thread_id, ordinal }: Run): void {
-    this.dispatcher.wake(user_id);
+  /** To be called after the commit that has ended the run. `alone`: its user had no other that has not ended. */
+  ended({ user_id, agent, thread_id, ordinal }: Run, alone: boolean): void {
     this.dispatcher.wakeAgent(agent);
+    // A message that was accepted meanwhile was given a place of its own, where there is more than one.
+    if (alone && this.config.agents.runsPerUser !== 1) return;
+    this.dispatcher.wake(user_id);
     this.moved.set(thread_id, Math.min(ordinal, this.moved.get(thread_id) ?? ordinal));
     if (!this.telling) void this.tell();
   }

@@ -1,7 +1,7 @@
 import type { Usage } from '@clarion/protocol';
 import { Injectable } from '@nestjs/common';
 import { MailboxStore, type NewEvent } from '../mailbox';
-import { Database, GroupCommit, isOutage, type Outcome, type Transaction } from '../persistence';
+import { Database, GroupCommit, isOutage, type Outcome, prepared, type Transaction } from '../persistence';
 import { RunStop } from './active-runs';
 import { type Ending, hasEnded, type Run, type RunOutcome, usageJson } from './run';
 import { RunEnding } from './run-ending.service';
@@ -31,13 +31,17 @@ const BATCH = 64;
 const MAX_WAITING = Number.POSITIVE_INFINITY;
 
 /** Takes the numbers of writes (`$3`) of runs (`$1`) under their fencing tokens (`$2`). A run whose lease is lost is left out. */
-const CLAIM = `
+const CLAIM = prepared(`
 WITH held AS (
   SELECT r.id, r.writes AS before, w.number, w.used
   FROM runs r JOIN unnest($1::uuid[], $2::int[], $3::int[], $4::jsonb[]) AS w (id, fence, number, used) USING (id, fence)
   WHERE r.status = 'running' ORDER BY r.id FOR UPDATE OF r)
 UPDATE runs SET writes = greatest(writes, held.number), usage = coalesce(held.used, usage) FROM held WHERE runs.id = held.id
-RETURNING runs.id, held.before < held.number AS fresh`;
+RETURNING runs.id, held.before < held.number AS fresh`);
+
+const POSITIONS = prepared(
+  'SELECT id, status, fence, attempt, final_content FROM runs WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE',
+);
 
 /**
  * What attempts write, in transactions that they share: each has its own outcome, and who has lost the lease loses its events and steps alone.
@@ -110,8 +114,7 @@ export class RunWrites {
 
 /** The runs under row locks. */
 export function lockPositions(tx: Transaction, ids: readonly string[]): Promise<Position[]> {
-  const text = `SELECT id, status, fence, attempt, final_content FROM runs WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`;
-  return tx.query<Position>(text, [ids]);
+  return tx.query<Position>(POSITIONS, [ids]);
 }
 
 /** Whether an attempt may leave its run; false when an earlier try has left it as it should be (`isDone`), undefined when the lease is lost. */

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { PendingInput, RunView } from '@clarion/protocol';
-import { v7 as uuidv7 } from 'uuid';
 import type { NewEvent } from '../mailbox';
-import { Database, type Sql, type Transaction } from '../persistence';
+import { Database, newId, prepared, type Sql, type Transaction } from '../persistence';
 import type { HistoryMessage } from './agent';
 import { ActiveRuns } from './active-runs';
 import { ENDINGS, may, moves } from './run-states';
@@ -25,19 +24,37 @@ WHERE m.thread_id = $1
   AND began.ordinal < (SELECT o.ordinal FROM messages own JOIN runs o ON o.id = own.run_id WHERE own.id = $2)
 ORDER BY began.ordinal DESC, m.role = 'user' LIMIT $3`;
 
-const end = (status: RunOutcome['status']): string => `
+const end = (status: RunOutcome['status']): string =>
+  prepared(`
+WITH written AS (DELETE FROM run_text WHERE run_id = ANY($1::uuid[]))
 UPDATE runs SET ${moves(ENDINGS[status])}, ${leaseEnds(ENDINGS[status], 'e.first_output_ms')}, error = e.error, usage = coalesce(e.usage, runs.usage), final_content = e.content,
   worker_id = NULL, next_attempt_at = NULL, finished_at = now()
 FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::text[], $5::int[]) AS e (id, error, usage, content, first_output_ms)
 WHERE runs.id = e.id AND ${may(ENDINGS[status])}
-RETURNING runs.id, greatest(0, extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::bigint AS duration_ms`;
+RETURNING runs.id, greatest(0, extract(epoch FROM finished_at - coalesce(started_at, created_at)) * 1000)::bigint AS duration_ms,
+  (SELECT count(*) = 1 FROM (SELECT FROM runs o WHERE o.user_id = runs.user_id AND o.finished_at IS NULL LIMIT 2) AS active) AS alone`);
 
 const END = { completed: end('completed'), failed: end('failed'), cancelled: end('cancelled') };
 
-const ANSWER = `
+const MESSAGE = prepared('SELECT content FROM messages WHERE id = $1');
+
+const ANSWER = prepared(`
 INSERT INTO messages (id, user_id, thread_id, role, content, run_id)
 SELECT id, user_id, thread_id, 'assistant', content, run_id
-FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::uuid[]) AS a (id, user_id, thread_id, content, run_id)`;
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::uuid[]) AS a (id, user_id, thread_id, content, run_id)`);
+
+/** A run that has ended. */
+export interface Ended {
+  readonly events: NewEvent[];
+  /** Until then its user had nothing else under way or waiting. */
+  readonly alone: boolean;
+}
+
+interface EndRow {
+  readonly id: string;
+  readonly duration_ms: number;
+  readonly alone: boolean;
+}
 
 /** A run with the number of those before it, its open question, and what is checkpointed of its answer. */
 type ViewRow = Run & { position: number; pending: PendingInput | null; written: string | null };
@@ -93,8 +110,7 @@ export class RunStore {
   }
 
   async messageContent(run: Run): Promise<string> {
-    const text = 'SELECT content FROM messages WHERE id = $1';
-    const [row] = await this.forRuns.query<{ content: string }>(text, [run.message_id]);
+    const [row] = await this.forRuns.query<{ content: string }>(MESSAGE, [run.message_id]);
     return row?.content ?? '';
   }
 
@@ -102,29 +118,25 @@ export class RunStore {
    * Ends runs whose rows the transaction has locked and found active; the last events of each. The caller appends them in the same transaction,
    * so that each run has exactly one end.
    */
-  async end(tx: Transaction, ends: readonly Ending[]): Promise<NewEvent[][]> {
+  async end(tx: Transaction, ends: readonly Ending[]): Promise<Ended[]> {
     if (ends.length === 0) return [];
-    const durations = new Map<string, number>();
+    const rows = new Map<string, EndRow>();
     for (const [status, alike] of Map.groupBy(ends, ({ outcome }) => outcome.status))
-      for (const { id, duration_ms } of await this.endAlike(tx, status, alike)) durations.set(id, duration_ms);
-    await tx.query('DELETE FROM run_text WHERE run_id = ANY($1::uuid[])', [ends.map(({ run }) => run.id)]);
+      for (const row of await this.endAlike(tx, status, alike)) rows.set(row.id, row);
     const answers = await insertAnswers(tx, ends);
-    const events: NewEvent[][] = [];
+    const ended: Ended[] = [];
     for (const { run, outcome } of ends) {
-      const durationMs = durations.get(run.id);
-      if (durationMs === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
-      tx.afterCommit(() => this.count(run, outcome, durationMs));
-      const last = terminalEvent(run, outcome, answers.get(run.id) ?? '', durationMs);
-      events.push([...(await this.inputs.cancelOpen(tx, run)), last]);
+      const row = rows.get(run.id);
+      if (row === undefined) throw new Error(`run ${run.id} had ended under its own lock`);
+      const { duration_ms, alone } = row;
+      tx.afterCommit(() => this.count(run, outcome, duration_ms));
+      const last = terminalEvent(run, outcome, answers.get(run.id) ?? '', duration_ms);
+      ended.push({ events: [...(await this.inputs.cancelOpen(tx, run)), last], alone });
     }
-    return events;
+    return ended;
   }
 
-  private endAlike(
-    tx: Transaction,
-    status: RunOutcome['status'],
-    ends: readonly Ending[],
-  ): Promise<{ id: string; duration_ms: number }[]> {
+  private endAlike(tx: Transaction, status: RunOutcome['status'], ends: readonly Ending[]): Promise<EndRow[]> {
     const outcomes = ends.map(({ outcome }) => outcome);
     return tx.query(END[status], [
       ends.map(({ run }) => run.id),
@@ -166,7 +178,7 @@ export class RunStore {
 /** Stores the answers of those that completed; the ids of these messages, by run. */
 async function insertAnswers(tx: Transaction, ends: readonly Ending[]): Promise<Map<string, string>> {
   const completed = ends.filter(({ outcome }) => outcome.status === 'completed');
-  const ids = completed.map(() => uuidv7());
+  const ids = completed.map(() => newId());
   if (completed.length > 0)
     await tx.query(ANSWER, [
       ids,

@@ -8,7 +8,7 @@ import {
   type DurableEventType,
 } from '@clarion/protocol';
 import { ComponentError } from '../errors';
-import { Database, type Sql, type Transaction } from '../persistence';
+import { Database, prepared, type Sql, type Transaction } from '../persistence';
 import { ERASED_DATA } from './erased-events';
 import type { NewEvent } from './new-event';
 import { UserBus } from './user-bus';
@@ -57,7 +57,7 @@ export interface UserEvents {
 }
 
 /** `back` counts from the mailbox's new head: 0 is its last event. Mailboxes are locked in one order, or batches deadlock. */
-const APPEND = `
+const APPEND = prepared(`
 WITH mailbox AS (
   INSERT INTO mailboxes AS m (user_id, epoch, head, unread_since)
   SELECT b.user_id, b.epoch, b.number, CASE WHEN b.critical THEN now() END
@@ -71,7 +71,7 @@ WITH mailbox AS (
     AS e (user_id, back, type, thread_id, run_id, attempt, path, critical, data)
   JOIN mailbox USING (user_id)
 )
-SELECT user_id, epoch, head, now()::timestamptz(3) AS created_at FROM mailbox`;
+SELECT user_id, epoch, head, now()::timestamptz(3) AS created_at FROM mailbox`);
 
 /** A page of a thread's events without content; public details of errors may quote some too. */
 const ERASE = `
@@ -123,7 +123,7 @@ export class MailboxStore {
     );
     const heads = await tx.query<{ user_id: string; epoch: string; head: number; created_at: Date }>(APPEND, [
       told.map(({ user_id }) => user_id),
-      told.map(newEpoch),
+      newEpochs(told.length),
       told.map(({ events }) => events.length),
       rows.map(({ user_id }) => user_id),
       rows.map(({ back }) => back),
@@ -182,7 +182,7 @@ export class MailboxStore {
     await this.database.query(
       `INSERT INTO mailboxes (user_id, epoch) SELECT * FROM unnest($1::text[], $2::text[]) AS n (user_id, epoch) ORDER BY user_id COLLATE "C"
        ON CONFLICT DO NOTHING`,
-      [userIds, userIds.map(newEpoch)],
+      [userIds, newEpochs(userIds.length)],
     );
   }
 
@@ -241,9 +241,10 @@ function byUser(entries: readonly UserEvents[]): UserEvents[] {
   return told.filter(({ events }) => events.length > 0);
 }
 
-/** 16 random characters of A-Za-z0-9, as PROTOCOL.md asks of an epoch. */
-function newEpoch(): string {
-  return randomBytes(8).toString('hex');
+/** Each 16 random characters of A-Za-z0-9, as PROTOCOL.md asks of an epoch. */
+function newEpochs(count: number): string[] {
+  const random = randomBytes(8 * count).toString('hex');
+  return Array.from({ length: count }, (_, at) => random.slice(16 * at, 16 * (at + 1)));
 }
 
 function placed(

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import { Database } from './database';
 import { outcomeUnknown } from './outage';
-import type { Sql } from './sql';
+import { prepared, type Sql } from './sql';
 
 const OPTIONS = { poolSize: 4, connectTimeoutMs: 500, statementTimeoutMs: 500 };
 
@@ -58,6 +58,17 @@ describe('Database', () => {
   it('keeps the SQLSTATE of what PostgreSQL refuses', async () => {
     await expect(database.query('SELECT 1/0')).rejects.toMatchObject({ code: '22012' });
     await expect(database.query('SELECT pg_sleep(5)')).rejects.toMatchObject({ code: '57014' });
+  });
+
+  it('has a connection keep a statement that runs often, and plan it each time', async () => {
+    const often = prepared('SELECT count(*)::int AS threads FROM threads WHERE user_id = $1');
+    const kept = await database.transaction(async (tx) => {
+      for (let time = 0; time < 8; time += 1) expect(await tx.query(often, ['ann'])).toEqual([{ threads: 0 }]);
+      return tx.query('SELECT generic_plans::int, custom_plans::int FROM pg_prepared_statements WHERE statement = $1', [
+        often,
+      ]);
+    });
+    expect(kept).toEqual([{ generic_plans: 0, custom_plans: 8 }]);
   });
 
   it('reads several things as of one moment in a snapshot', async () => {

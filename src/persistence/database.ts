@@ -4,7 +4,7 @@ import { ComponentError, type Reason } from '../errors';
 import { endClient } from './end-client';
 import { commitUnanswered } from './outage';
 import { ProcessLock } from './process-lock';
-import type { Sql, Transaction } from './sql';
+import { preparedName, type Sql, type Transaction } from './sql';
 
 /** How to reach PostgreSQL. Times in milliseconds. */
 export interface DatabaseOptions {
@@ -160,7 +160,7 @@ export class Database implements Sql {
   private createPool(): Pool {
     const { poolSize, connectTimeoutMs, statementTimeoutMs } = this.options;
     const pool = new Pool({
-      connectionString: this.url,
+      connectionString: plannedAnew(this.url),
       max: poolSize,
       connectionTimeoutMillis: connectTimeoutMs,
       idleTimeoutMillis: KEEP_IDLE_MS,
@@ -177,7 +177,9 @@ export class Database implements Sql {
   }
 
   private async run<Row>(client: PoolClient, text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const [answer] = await Promise.allSettled([client.query(text, values as unknown[])]);
+    const [answer] = await Promise.allSettled([
+      client.query({ name: preparedName(text), text, values: values as unknown[] }),
+    ]);
     if (answer.status === 'fulfilled' || answer.reason instanceof DatabaseError) this.answered += 1;
     if (answer.status === 'rejected') throw connectionError(answer.reason);
     return answer.value.rows as Row[];
@@ -300,6 +302,14 @@ export class Database implements Sql {
   private notifyReady(): void {
     for (const listener of this.readyListeners) listener();
   }
+}
+
+/** The URL with a setting: a plan that is kept was made for tables that were empty then, or smaller. */
+function plannedAnew(url: string): string {
+  const told = new URL(url);
+  const options = [told.searchParams.get('options'), '-c plan_cache_mode=force_custom_plan'];
+  told.searchParams.set('options', options.filter((option) => option !== null).join(' '));
+  return told.href;
 }
 
 /** PostgreSQL answers the COMMIT of a transaction in which a statement failed with a rollback, and calls that no error. */

@@ -1,3 +1,16 @@
+const names = new Map<string, string>();
+
+/** Marks a constant statement that runs often: PostgreSQL parses it once for each connection. Planned it is every time, for tables as they are by then. */
+export function prepared(text: string): string {
+  names.set(text, `clarion_${names.size}`);
+  return text;
+}
+
+/** The name under which a connection keeps the statement; undefined for one that is not kept. */
+export function preparedName(text: string): string | undefined {
+  return names.get(text);
+}
+
 /** Runs one statement with positional parameters and gives its rows. */
 export interface Sql {
   query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
