@@ -40,7 +40,10 @@ async function main(): Promise<string[]> {
     const broken = await withMutation(dist, mutation, (copy) => shortLedger(copy, seed, mutation.faults));
     if (sound.differences > 0) failed.push(reportOf(`Sound code, with the faults of "${mutation.name}"`, sound));
     if (broken.differences === 0) failed.push(`"${mutation.name}" was not caught`);
-    const [first] = [...broken.failing.flatMap(({ user, problems }) => `${user}: ${problems[0]}`), ...broken.problems];
+    const [first] = [
+      ...broken.histories.flatMap(({ user, problems }) => problems.slice(0, 1).map((one) => `${user}: ${one}`)),
+      ...broken.problems,
+    ];
     process.stdout.write(
       `${mutation.name}: as it is ${sound.differences} differences, broken ${broken.differences}, for instance ${first}\n`,
     );
