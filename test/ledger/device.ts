@@ -18,7 +18,8 @@ const affinity = {
     },
   },
 };
-const UNKNOWN_OUTCOMES: ReadonlySet<string> = new Set(['ACK_TIMEOUT', 'DATABASE_TIMEOUT']);
+/** Their own words: what was asked for may have been done. */
+export const UNKNOWN_OUTCOMES: ReadonlySet<string> = new Set(['ACK_TIMEOUT', 'DATABASE_TIMEOUT']);
 
 export type Outcome<N extends ClientEventName> =
   | { kind: 'ok'; answer: Exclude<Ack<N>, AckFailure> }

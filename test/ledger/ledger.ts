@@ -4,6 +4,7 @@ import { rowsOf } from '../support/database';
 import { measureHealing, type Healing } from './canary';
 import { KEPT_EVENTS, tokenOf, type Deployment } from './deployment';
 import { Device } from './device';
+import { wasAnswered, type Deletions } from './erasure';
 import { overlap, strike, type FaultName } from './faults';
 import type { Participant } from './judge';
 import { acceptanceOf } from './message';
@@ -191,6 +192,7 @@ export class Ledger {
       this.count(truth);
     }
     for (const user of this.users) this.countMessages(user);
+    for (const { deletions } of this.participants) this.countDeletions(deletions);
   }
 
   private async readTruth(): Promise<(user: string, retained: readonly DurableEvent[]) => Truth> {
@@ -232,10 +234,12 @@ export class Ledger {
     }
   }
 
-  private countMessages({ messages, devices, deletions }: User): void {
-    const answers = [...deletions.values()].map((outcomes) => outcomes.some(({ kind }) => kind === 'ok'));
-    this.tally.add('thread deletions', answers.length);
-    this.tally.add('thread deletions answered', answers.filter(Boolean).length);
+  private countDeletions(deletions: Deletions): void {
+    this.tally.add('thread deletions', deletions.size);
+    this.tally.add('thread deletions answered', [...deletions.values()].filter(wasAnswered).length);
+  }
+
+  private countMessages({ messages, devices }: User): void {
     this.tally.add('messages', messages.length);
     this.tally.add('messages accepted', messages.filter((message) => acceptanceOf(message) !== undefined).length);
     for (const { views } of devices) for (const { events } of views) this.tally.add('deliveries', events.length);

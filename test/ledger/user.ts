@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TERMINAL_EVENTS, type Overlap } from '@clarion/protocol';
 import { Device, type DeviceSetup, type Outcome } from './device';
+import { wasAnswered } from './erasure';
 import { Judge, type Participant } from './judge';
 import { acceptanceOf, randomOrder, type Message } from './message';
 import type { Random } from './random';
@@ -179,7 +180,7 @@ export class User implements Stranger, Participant {
     this.threads.splice(this.threads.indexOf(thread_id), 1);
     const outcomes: Outcome<'thread_delete'>[] = [];
     this.deletions.set(thread_id, outcomes);
-    for (let tries = 1; tries <= TRIES && !outcomes.some(({ kind }) => kind === 'ok'); tries += 1) {
+    for (let tries = 1; tries <= TRIES && !wasAnswered(outcomes); tries += 1) {
       this.witness.note(`deletes thread ${thread_id}`);
       const outcome = await this.anyDevice().request('thread_delete', { thread_id });
       outcomes.push(outcome);
