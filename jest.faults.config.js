@@ -6,6 +6,8 @@ module.exports = {
   ...base,
   testMatch: ['<rootDir>/test/faults/**/*.spec.ts', '**/*.faults.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
+  // Mostly they wait.
+  maxWorkers: 4,
   // Processes start and end in them.
   testTimeout: 120_000,
   globalSetup: '<rootDir>/test/faults/matrix/global-setup.ts',

@@ -80,11 +80,9 @@ describe.each(BACKENDS)('the health of the queues on %s', (_name, start) => {
   });
 
   it('suffers when jobs wait for minutes', async () => {
-    await open();
-    await host.stopTaking();
+    // Without workers: one that stops taking may take one more job, which does not wait then.
+    await host.open({});
     await enqueue();
-    // The worker may have taken the job, and then gives it back.
-    await until(async () => (await host.queue('agent-runs').getWaitingCount()) === 1);
     const later = Date.now() + 61_000;
     jest.spyOn(Date, 'now').mockReturnValue(later);
     expect(await check()).toMatchObject({

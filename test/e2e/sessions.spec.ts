@@ -58,7 +58,8 @@ const revocation = (data: object) => ({ type: 'token.revoked', timestamp: new Da
 describe('the end of a token', () => {
   it('is warned of, then told, and the transport closed so that a client may come back', async () => {
     const user = newUser();
-    const client = await app.connect(user, { token: await endingIn(user, 2) });
+    // Long enough to be connected for some seconds before: a connection that ends at once is not warned.
+    const client = await app.connect(user, { token: await endingIn(user, 6) });
     const gone = disconnected(client);
     const warning = await client.until(() => client.ephemeral('auth_expiring')[0]);
     expect(Math.abs(Date.parse(warning.expires_at) - Date.now() + LEEWAY_SECONDS * 1000)).toBeLessThan(5_000);

@@ -21,8 +21,8 @@ import { redisIsHere } from '../support/redis-server';
     const ann = await cluster.connect(gateway, 'ann');
     const { run_id } = await ann.drill({ tokens: 60, per_second: 10 });
     await ann.until(() => ann.answers.get(run_id)?.answer.includes('w3') || undefined);
-    const heir = await cluster.start('worker', env);
     await killed.crash();
+    const heir = await cluster.start('worker', env);
     const end = await ann.ended(run_id, 40_000);
     expect(end.type).toBe('agent_completed');
 

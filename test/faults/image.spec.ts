@@ -12,6 +12,9 @@ import { buildImage, pathOfNode, type BuiltImage } from './image-build';
 
 jest.setTimeout(300_000);
 
+/** Two of them at once, without a compile cache, on a machine that is busy. */
+const READY_LIMIT_MS = 60_000;
+
 const DOCKERFILE = resolve(__dirname, '../../docker/Dockerfile');
 const SECRET = 'a secret that only this test knows';
 const TOKENS = { AUTH_JWT_SECRET: SECRET, AUTH_JWT_ISSUER: 'https://issuer.test', AUTH_JWT_AUDIENCE: 'clarion' };
@@ -73,7 +76,7 @@ it('migrates, becomes healthy, holds a conversation with its own documents, and 
   expect((await execute(['node', 'dist/cli/migrate.js'])).stdout).toContain('Applied:');
   const clarion = await start();
   const { port } = clarion;
-  await clarion.until(() => clarion.answers('/health/ready'));
+  await clarion.until(() => clarion.answers('/health/ready'), READY_LIMIT_MS);
   await execute(image.healthCheck, { PORT: String(port) });
   await execute([...image.healthCheck, '/health/ready'], { PORT: String(port) });
 
@@ -96,7 +99,7 @@ it('migrates, becomes healthy, holds a conversation with its own documents, and 
       const roles = ['gateway', 'worker'].map((ROLE) => start({ ...common, ROLE }, ROLE));
       const [gateway, worker] = (await Promise.all(roles)) as [ClarionProcess, ClarionProcess];
       for (const role of [gateway, worker]) {
-        await role.until(() => role.answers('/health/ready'));
+        await role.until(() => role.answers('/health/ready'), READY_LIMIT_MS);
         await execute(image.healthCheck, { PORT: String(role.port) });
         await execute([...image.healthCheck, '/health/ready'], { PORT: String(role.port) });
       }

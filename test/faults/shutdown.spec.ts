@@ -2,13 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { ChatClient, drillWords } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
 import { createTestDatabase } from '../support/database';
+import { rootIsHere } from '../support/requirements';
 import { TcpProxy } from '../support/tcp-proxy';
 import { disconnected, expectCompleted, expectGapless } from './load';
 
 jest.setTimeout(60_000);
 
 const NOBODY = { uid: 65_534, gid: 65_534 };
-const asRoot = process.getuid?.() === 0 ? it : it.skip;
+const asRoot = rootIsHere() ? it : it.skip;
 const STOP_LIMIT_MS = 10_000;
 
 let clarion: ClarionProcess;

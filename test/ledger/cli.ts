@@ -7,6 +7,7 @@ import { BUILT, type Deployment } from './deployment';
 import { faultNames } from './faults';
 import { Ledger } from './ledger';
 import { OneProcess } from './one-process';
+import { Phases } from './phases';
 import { Random } from './random';
 import { reportOf } from './report';
 
@@ -58,24 +59,29 @@ async function main(): Promise<number> {
 }
 
 async function keep({ seed, minutes, users, kind, faults: chosen, dist }: Order): Promise<number> {
-  const deployment: Deployment = await (kind === 'cluster' ? Cluster.start(dist) : OneProcess.start(kind, dist));
+  const phases = new Phases();
+  phases.add('loading', performance.now());
+  const deployment: Deployment = await phases.of<Deployment>('starting', () =>
+    kind === 'cluster' ? Cluster.start(dist) : OneProcess.start(kind, dist),
+  );
   const interrupted = (): void => void deployment.dispose().finally(() => process.exit(EXIT_NOT_RUN));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
   try {
     const faults = faultNames(deployment).filter((name) => chosen?.includes(name) ?? true);
     const options = { users, faults, durationMs: minutes * 60_000, calmMs: { least: 600, most: 2_500 } };
-    const result = await new Ledger(deployment, new Random(seed), options).run();
+    const result = await new Ledger(deployment, new Random(seed), options, phases).run();
     const title = `Ledger: seed ${seed}, ${minutes} min, ${users} users, ${deployment.name}`;
     process.stdout.write(reportOf(title, result));
     if (result.differences === 0) return 0;
     const directory = mkdtempSync(join(tmpdir(), `clarion-ledger-${seed}-`));
     const log = deployment.nodes.map((node) => node.log()).join('\n');
     writeFileSync(join(directory, 'clarion.log'), log);
-    for (const { user, story } of result.failing) writeFileSync(join(directory, `${user}.txt`), story);
+    for (const { user, story } of result.histories) writeFileSync(join(directory, `${user}.txt`), story);
     process.stdout.write(`Every history and the log of the process: ${directory}\n`);
     return EXIT_DIFFERENT;
   } finally {
-    await deployment.dispose();
+    await phases.of('stopping', () => deployment.dispose());
+    process.stdout.write(`${phases.line()}\n`);
   }
 }
 

@@ -28,7 +28,11 @@ export class Cluster implements Deployment {
       }),
     );
     const gateways = nodes.filter((_, index) => ROLES[index] === 'gateway');
-    return new Cluster(await FaultyProxy.before(gateways.map(({ port }) => port)), postgres, redis, nodes);
+    const balancer = await FaultyProxy.before(
+      gateways.map(({ port }) => port),
+      { sticky: true },
+    );
+    return new Cluster(balancer, postgres, redis, nodes);
   }
 
   unexpectedEnds(): readonly string[] {

@@ -9,7 +9,17 @@ export const ANSWER_LIMIT_MS = 20_000;
 const CONNECT_LIMIT_MS = 4_000;
 const LONGEST_RETRY_MS = 2_000;
 const ACK_PACKET = 3;
-const UNKNOWN_OUTCOMES: ReadonlySet<string> = new Set(['ACK_TIMEOUT', 'DATABASE_TIMEOUT']);
+/** For the balancer of a cluster: all requests of one connection reach one gateway, and the next connection another one. */
+const affinity = {
+  connections: 0,
+  query: {
+    get affinity(): number {
+      return affinity.connections++;
+    },
+  },
+};
+/** Their own words: what was asked for may have been done. */
+export const UNKNOWN_OUTCOMES: ReadonlySet<string> = new Set(['ACK_TIMEOUT', 'DATABASE_TIMEOUT']);
 
 export type Outcome<N extends ClientEventName> =
   | { kind: 'ok'; answer: Exclude<Ack<N>, AckFailure> }
@@ -26,6 +36,7 @@ export interface DeviceSetup {
 export class Device {
   readonly views: View[] = [];
   private socket: Socket;
+  private page = new AbortController();
   private connectedSince: number | null = null;
   private away = false;
   private retry: NodeJS.Timeout | undefined;
@@ -59,6 +70,8 @@ export class Device {
   ): Promise<Outcome<N>> {
     const sentAt = performance.now();
     return new Promise((resolve) => {
+      // What still waited for a connection is never sent then, and never answered.
+      this.page.signal.addEventListener('abort', () => resolve({ kind: 'unknown', why: 'the page is gone' }));
       this.socket.timeout(limitMs).emit(name, payload, (failure: Error | null, answer: Ack<N>) => {
         if (failure === null) return resolve(this.judged(name, answer));
         const lived = this.connectedSince !== null && this.connectedSince <= sentAt;
@@ -93,6 +106,7 @@ export class Device {
     this.witness.note(`${this.name} reloads ${cursor === null ? 'without a cursor' : `from ${cursor.split(':')[1]}`}`);
     this.close();
     this.away = false;
+    this.page = new AbortController();
     this.views.push(this.newView(cursor));
     this.answered.clear();
     this.socket = this.newSocket();
@@ -102,6 +116,7 @@ export class Device {
     clearTimeout(this.retry);
     this.socket.removeAllListeners();
     this.socket.disconnect();
+    this.page.abort();
     this.connectedSince = null;
   }
 
@@ -137,6 +152,7 @@ export class Device {
     const socket = io(url, {
       auth: (give) => give({ token, device_id: this.name, cursor: this.view.cursor ?? undefined }),
       transports: [polling ? 'polling' : 'websocket'],
+      query: polling ? affinity.query : {},
       forceNew: true,
       timeout: CONNECT_LIMIT_MS,
       reconnectionDelay: 100,

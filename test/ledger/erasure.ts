@@ -81,7 +81,7 @@ function erased(event: DurableEvent): DurableEvent {
   return { ...event, data: { ...data, ...error, ...NOTHING_WRITTEN[event.type] } } as DurableEvent;
 }
 
-function wasAnswered(outcomes: readonly Outcome<'thread_delete'>[]): boolean {
+export function wasAnswered(outcomes: readonly Outcome<'thread_delete'>[]): boolean {
   return outcomes.some(({ kind }) => kind === 'ok');
 }
 

@@ -1,54 +1,17 @@
-import { CRITICAL_EVENTS, type DurableEvent, type DurableEventDataMap, type DurableEventType } from '@clarion/protocol';
-import { drillWords } from '../support/chat-client';
+import type { DurableEvent } from '@clarion/protocol';
 import type { Outcome } from './device';
 import { Judge } from './judge';
+import { CONTENT, EPOCH, erasedLog, event, ids, log, MESSAGE, RUN, THREAD, USER } from './judged-log.fixture';
 import type { Message } from './message';
 import type { StoredRun } from './truth';
 import { View } from './view';
 import { Stopwatch, Tally, Witness } from './witness';
-
-const USER = 'alice';
-const EPOCH = 'a1b2c3d4';
-const TOKENS = 5;
-const CONTENT = JSON.stringify({ tokens: TOKENS });
-const ids = (last: number) => `01a1ffaf-8aab-72a4-bd41-0000000000${String(last).padStart(2, '0')}`;
-const [MESSAGE, THREAD, RUN] = [ids(1), ids(2), ids(3)];
 
 let witness: Witness;
 
 beforeEach(() => {
   witness = new Witness(USER, new Stopwatch(), new Tally());
 });
-
-function event<T extends DurableEventType>(
-  seq: number,
-  type: T,
-  data: DurableEventDataMap[T],
-  more: Partial<DurableEvent> = {},
-): DurableEvent {
-  const place = { id: `${EPOCH}:${seq}`, epoch: EPOCH, seq, timestamp: '2026-11-21T17:30:00.000Z', user_id: USER };
-  const run = {
-    thread_id: THREAD,
-    run_id: RUN,
-    attempt: null,
-    path: null,
-    critical: CRITICAL_EVENTS.has(type),
-    recovered: false,
-  };
-  return { type, ...place, ...run, data, ...more } as DurableEvent;
-}
-
-/** A message and its run, from its acceptance to its end. */
-function log(): DurableEvent[] {
-  const created = { message_id: MESSAGE, role: 'user' as const, content: CONTENT, client_message_id: 'm1' };
-  const completed = { message_id: ids(4), content: drillWords(TOKENS), usage: null, duration_ms: 5 };
-  return [
-    event(1, 'message_created', created),
-    event(2, 'run_queued', { agent: 'drill', position: 0 }),
-    event(3, 'agent_started', { agent: 'drill', max_attempts: 3 }, { attempt: 1 }),
-    event(4, 'agent_completed', completed, { attempt: 1 }),
-  ];
-}
 
 const ACCEPTED = { ok: true, message_id: MESSAGE, thread_id: THREAD, run_id: RUN, duplicate: false } as const;
 const STORED: StoredRun = { client_message_id: 'm1', message_id: MESSAGE, run_id: RUN, status: 'completed' };
@@ -123,8 +86,6 @@ function tellTruncated(view: View, [missed_from, missed_to]: [number, number]): 
   view.accept('error', { type: 'error', error });
 }
 
-const erasedLog = (): DurableEvent[] =>
-  log().map((one) => ('content' in one.data ? ({ ...one, data: { ...one.data, content: '' } } as DurableEvent) : one));
 const DELETED: [string, Outcome<'thread_delete'>[]] = [
   THREAD,
   [{ kind: 'ok', answer: { ok: true, thread_id: THREAD } }],

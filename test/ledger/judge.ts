@@ -20,6 +20,7 @@ interface Judged {
 /** Somebody who lives on the deployment, and whose history is compared with the truth. */
 export interface Participant {
   readonly witness: Witness;
+  readonly deletions: Deletions;
   /** Lives until told to stop, and until everything that was asked is answered. */
   live(stop: AbortSignal): Promise<void>;
   /** Comes back once more, until everything up to `head` is received, or time is over. */

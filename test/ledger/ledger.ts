@@ -4,9 +4,11 @@ import { rowsOf } from '../support/database';
 import { measureHealing, type Healing } from './canary';
 import { KEPT_EVENTS, tokenOf, type Deployment } from './deployment';
 import { Device } from './device';
+import { wasAnswered, type Deletions } from './erasure';
 import { overlap, strike, type FaultName } from './faults';
 import type { Participant } from './judge';
 import { acceptanceOf } from './message';
+import { Phases } from './phases';
 import type { Random } from './random';
 import { archiveTrimmed, trimmedEvents, trimUntil } from './retention';
 import { SdkUser } from './sdk-user';
@@ -45,13 +47,19 @@ export interface FaultRow extends Healing {
   readonly lasted: number;
 }
 
+/** What one user has done and seen, and what of it is a difference. */
+export interface History {
+  readonly user: string;
+  readonly problems: readonly string[];
+  readonly story: string;
+}
+
 export interface LedgerResult {
   readonly faults: readonly FaultRow[];
   readonly tally: Tally;
   /** What no single user's history shows. */
   readonly problems: readonly string[];
-  /** Users with differences. */
-  readonly failing: readonly { user: string; problems: readonly string[]; story: string }[];
+  readonly histories: readonly History[];
   readonly differences: number;
 }
 
@@ -69,6 +77,7 @@ export class Ledger {
     private readonly deployment: Deployment,
     private readonly random: Random,
     private readonly options: LedgerOptions,
+    private readonly phases: Phases = new Phases(),
   ) {}
 
   private get participants(): readonly Participant[] {
@@ -82,13 +91,13 @@ export class Ledger {
     const lives = this.participants.filter((one) => one !== canary).map((one) => one.live(stop.signal));
     const { url } = this.deployment.proxy;
     const trimming = trimUntil(stop.signal, url, this.random.fork('retention'), this.tally);
-    await this.strikeUntilTheEnd(canary);
+    await this.phases.of('living', () => this.strikeUntilTheEnd(canary));
     stop.abort();
-    await Promise.all([...lives, trimming]);
-    await this.settle();
-    await this.compare();
-    await this.lookUpCodes();
-    await Promise.all(this.participants.map((participant) => participant.close()));
+    await this.phases.of('last answers', () => Promise.all([...lives, trimming]));
+    await this.phases.of('settling', () => this.settle());
+    await this.phases.of('comparing', () => this.compare());
+    await this.phases.of('looking up codes', () => this.lookUpCodes());
+    await this.phases.of('stopping', () => Promise.all(this.participants.map((one) => one.close())));
     return this.result();
   }
 
@@ -183,6 +192,7 @@ export class Ledger {
       this.count(truth);
     }
     for (const user of this.users) this.countMessages(user);
+    for (const { deletions } of this.participants) this.countDeletions(deletions);
   }
 
   private async readTruth(): Promise<(user: string, retained: readonly DurableEvent[]) => Truth> {
@@ -224,10 +234,12 @@ export class Ledger {
     }
   }
 
-  private countMessages({ messages, devices, deletions }: User): void {
-    const answers = [...deletions.values()].map((outcomes) => outcomes.some(({ kind }) => kind === 'ok'));
-    this.tally.add('thread deletions', answers.length);
-    this.tally.add('thread deletions answered', answers.filter(Boolean).length);
+  private countDeletions(deletions: Deletions): void {
+    this.tally.add('thread deletions', deletions.size);
+    this.tally.add('thread deletions answered', [...deletions.values()].filter(wasAnswered).length);
+  }
+
+  private countMessages({ messages, devices }: User): void {
     this.tally.add('messages', messages.length);
     this.tally.add('messages accepted', messages.filter((message) => acceptanceOf(message) !== undefined).length);
     for (const { views } of devices) for (const { events } of views) this.tally.add('deliveries', events.length);
@@ -239,13 +251,14 @@ export class Ledger {
     );
     const sample = this.random.fork('codes').shuffled(all).slice(0, MOST_CODES);
     const headers = { authorization: `Bearer ${await tokenOf('root', { scope: 'admin' })}` };
-    for (const { witness, code, where } of sample) {
+    const lookUp = async ({ witness, code, where }: (typeof sample)[number]): Promise<void> => {
       const url = `${this.deployment.proxy.url}/admin/api/errors/${code}`;
       const response = await fetch(url, { headers, signal: AbortSignal.timeout(10_000) });
       const body = (await response.json()) as { support_code?: string };
       if (response.status !== 200 || body.support_code !== code)
         witness.problem(`${where}: ${code} is not found (${response.status})`);
-    }
+    };
+    await Promise.all(sample.map(lookUp));
     this.tally.add('support codes looked up', sample.length);
     this.tally.add('support codes shown', all.length);
   }
@@ -256,10 +269,10 @@ export class Ledger {
 
   private result(): LedgerResult {
     const problems = [...this.problems, ...this.deployment.unexpectedEnds()];
-    const failing = this.participants
-      .filter(({ witness }) => witness.problems.length > 0)
-      .map(({ witness }) => ({ user: witness.user, problems: witness.problems, story: witness.story(this.befell) }));
-    const differences = problems.length + failing.reduce((sum, one) => sum + one.problems.length, 0);
-    return { faults: this.faults, tally: this.tally, problems, failing, differences };
+    const histories = this.participants.map(({ witness }) => {
+      return { user: witness.user, problems: witness.problems, story: witness.story(this.befell) };
+    });
+    const differences = problems.length + histories.reduce((sum, one) => sum + one.problems.length, 0);
+    return { faults: this.faults, tally: this.tally, problems, histories, differences };
   }
 }

@@ -1,25 +1,24 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Cluster } from './cluster';
 import { BUILT } from './deployment';
-import type { FaultName } from './faults';
 import { Ledger, type LedgerResult } from './ledger';
-import { MUTATIONS, withMutation } from './mutations';
+import { MUTATIONS, withMutation, type Mutation } from './mutations';
 import { OneProcess } from './one-process';
 import { Random } from './random';
 import { reportOf } from './report';
 
-/** Long enough for two or three faults. */
-const DURATION_MS = 15_000;
+const SECONDS = 15;
 const USERS = 15;
 
-/** A short run on a PostgreSQL of its own. */
-async function shortLedger(dist: string, seed: string, faults: readonly FaultName[]): Promise<LedgerResult> {
-  const deployment = await OneProcess.start('own', dist);
+async function shortLedger(dist: string, seed: string, mutation: Mutation): Promise<LedgerResult> {
+  const { faults, deployment: where, seconds = SECONDS } = mutation;
+  const deployment = await (where === 'cluster' ? Cluster.start(dist) : OneProcess.start('own', dist));
   try {
     const calmMs = { least: 600, most: 1_500 };
     return await new Ledger(deployment, new Random(seed), {
       users: USERS,
-      durationMs: DURATION_MS,
+      durationMs: seconds * 1000,
       faults,
       calmMs,
     }).run();
@@ -36,11 +35,14 @@ async function main(): Promise<string[]> {
   const seed = values.seed ?? '1';
   const failed: string[] = [];
   for (const mutation of MUTATIONS.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
-    const sound = await shortLedger(dist, seed, mutation.faults);
-    const broken = await withMutation(dist, mutation, (copy) => shortLedger(copy, seed, mutation.faults));
+    const sound = await shortLedger(dist, seed, mutation);
+    const broken = await withMutation(dist, mutation, (copy) => shortLedger(copy, seed, mutation));
     if (sound.differences > 0) failed.push(reportOf(`Sound code, with the faults of "${mutation.name}"`, sound));
     if (broken.differences === 0) failed.push(`"${mutation.name}" was not caught`);
-    const [first] = [...broken.failing.flatMap(({ user, problems }) => `${user}: ${problems[0]}`), ...broken.problems];
+    const [first] = [
+      ...broken.histories.flatMap(({ user, problems }) => problems.slice(0, 1).map((one) => `${user}: ${one}`)),
+      ...broken.problems,
+    ];
     process.stdout.write(
       `${mutation.name}: as it is ${sound.differences} differences, broken ${broken.differences}, for instance ${first}\n`,
     );

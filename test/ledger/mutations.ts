@@ -13,6 +13,10 @@ export interface Mutation {
   readonly replace: string;
   /** What has to happen for it to show. */
   readonly faults: readonly FaultName[];
+  /** Where; default: one process on a PostgreSQL of its own. */
+  readonly deployment?: 'cluster';
+  /** Default: long enough for two or three faults. */
+  readonly seconds?: number;
 }
 
 const PAUSE = 'await new Promise((resolve) => setTimeout(resolve, 40));';
@@ -53,8 +57,19 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'drop the gap check',
     file: 'gateway/delivery.js',
-    find: 'if (event.seq === this.sent + 1)',
-    replace: 'if (event.seq > this.sent)',
+    find: `    acceptEvent(event) {
+        this.target = Math.max(this.target, event.seq);
+        if (this.closed || !this.live || this.pumping || event.seq <= this.sent)
+            return;
+        if (event.seq === this.sent + 1)`,
+    // A signal may always be lost; with the check, the next one shows it.
+    replace: `    acceptEvent(event) {
+        if (Math.random() < 0.02)
+            return;
+        this.target = Math.max(this.target, event.seq);
+        if (this.closed || !this.live || this.pumping || event.seq <= this.sent)
+            return;
+        if (event.seq > this.sent)`,
     faults: ['shaky-database-network'],
   },
   {
@@ -62,7 +77,10 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'agents/lease-batch.service.js',
     find: 'fence = fence + 1',
     replace: 'fence = 1',
-    faults: ['replace-process'],
+    // A worker has to stand still for longer than it takes another one to take its runs over, and some of them have to last.
+    faults: ['freeze-process'],
+    deployment: 'cluster',
+    seconds: 40,
   },
   {
     name: 'forget the de-duplication',

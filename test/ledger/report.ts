@@ -6,7 +6,8 @@ const MOST_STORIES = 3;
 
 /** The report of one run, for people. */
 export function reportOf(title: string, result: LedgerResult): string {
-  const { faults, tally, problems, failing, differences } = result;
+  const { faults, tally, problems, histories, differences } = result;
+  const failing = histories.filter(({ problems }) => problems.length > 0);
   const parts = [title, faultTable(faults), counts(tally)];
   if (problems.length > 0) parts.push(['Differences that concern no single user:', ...problems].join('\n  '));
   for (const { user, problems: own } of failing)

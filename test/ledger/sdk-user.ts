@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ClarionClient, ClarionError, memoryStore, type ClarionRun, type RunOutcome } from '@clarion/client';
-import { TERMINAL_EVENTS, type DurableEvent, type ErrorBody } from '@clarion/protocol';
+import { ClarionClient, ClarionError, memoryStore, type ClarionRun } from '@clarion/client';
+import type { DurableEvent, ErrorBody } from '@clarion/protocol';
 import { tokenOf } from './deployment';
-import { same } from './erasure';
+import { UNKNOWN_OUTCOMES, type Outcome } from './device';
+import { wasAnswered } from './erasure';
 import type { Participant } from './judge';
-import { answerTo, isAskedToFail, randomOrder } from './message';
+import { randomOrder } from './message';
 import type { Random } from './random';
-import { falselyTold } from './retention';
+import { isOpen, SdkJudge, type Written } from './sdk-judge';
 import type { Truth } from './truth';
 import type { Truncation } from './view';
 import type { Witness } from './witness';
@@ -14,27 +15,25 @@ import type { Witness } from './witness';
 const MOST_UNDER_WAY = 5;
 const SETTLED_LIMIT_MS = 20_000;
 const LOOK_EVERY_MS = 20;
+const TRIES = 4;
+/** Users who delete threads. */
+const TIDY_SHARE = 0.5;
 /** Failures that the SDK has found by itself have no support code to be looked up. */
 const LOCAL = 'CLIENT_';
 
-const HABITS = { say: 50, reply: 20, reload: 12, offline: 8, cancel: 6 };
-
-/** A message that was given to the SDK, in whichever life of the page. */
-interface Written {
-  readonly content: string;
-  /** As far as any life of the page was told. */
-  runId: string | null;
-  outcome: RunOutcome | null;
-  refused: string | null;
-}
+const HABITS = { say: 50, reply: 20, reload: 12, offline: 8, cancel: 6, deleteThread: 5 };
 
 /** A user of a page on @clarion/client: writes, whatever the connection is like, and reloads the page as it comes. */
 export class SdkUser implements Participant {
   private readonly store = memoryStore();
-  private readonly written = new Map<string, Written>();
-  private readonly events: DurableEvent[] = [];
-  private readonly truncations: Truncation[] = [];
+  readonly written = new Map<string, Written>();
+  readonly events: DurableEvent[] = [];
+  readonly truncations: Truncation[] = [];
+  /** Thread -> how each `thread_delete` of it went. */
+  readonly deletions = new Map<string, Outcome<'thread_delete'>[]>();
   private readonly threads: string[] = [];
+  private readonly tidy: boolean;
+  private stop = new AbortController().signal;
   private client: ClarionClient;
 
   constructor(
@@ -42,13 +41,15 @@ export class SdkUser implements Participant {
     private readonly random: Random,
     private readonly url: string,
   ) {
+    this.tidy = random.chance(TIDY_SHARE);
     this.client = this.newClient();
   }
 
   async live(stop: AbortSignal): Promise<void> {
+    this.stop = stop;
     while (!stop.aborted) {
       await this[this.random.weighted(HABITS)]();
-      await Promise.allSettled([delay(this.random.int(100, 900), undefined, { signal: stop })]);
+      await this.pause(this.random.int(100, 900));
     }
   }
 
@@ -64,49 +65,12 @@ export class SdkUser implements Participant {
     return this.client.close();
   }
 
-  judge({ log, stored, trimmed }: Truth): void {
-    for (const problem of falselyTold(this.truncations, trimmed)) this.witness.problem(`the SDK ${problem}`);
-    let last = 0;
-    for (const { seq } of this.events) {
-      const before = this.beyondTold(last);
-      if (seq !== last + 1 && seq !== before + 1) this.witness.problem(`the SDK gave seq ${seq} after ${last}`);
-      last = seq;
-    }
-    const wrong = this.events.find((event) => !same(event, log[event.seq - 1]));
-    if (wrong) this.witness.problem(`the SDK gave ${wrong.type} ${wrong.seq}, the mailbox has something else`);
-    if (this.beyondTold(last) !== log.length)
-      this.witness.problem(`the SDK gave events up to ${last} of ${log.length}`);
-    for (const [id, written] of this.written) {
-      const rows = stored.filter(({ client_message_id }) => client_message_id === id);
-      if (rows.length !== (written.refused === null ? 1 : 0))
-        this.witness.problem(`${id} was written once and is stored ${rows.length} times (${written.refused})`);
-      for (const { run_id } of rows) this.judgeRun(id, written, run_id, log);
-    }
-    if (stored.some(({ client_message_id }) => !this.written.has(client_message_id)))
-      this.witness.problem('something is stored that was not written');
-  }
-
-  /** Up to where it was told that events after `seq` are gone; `seq` itself where it was told nothing. */
-  private beyondTold(seq: number): number {
-    return Math.max(seq, ...this.truncations.filter(({ from }) => from === seq + 1).map(({ to }) => to));
-  }
-
-  private judgeRun(id: string, { content, outcome }: Written, runId: string, log: readonly DurableEvent[]): void {
-    const ends = log.filter(({ run_id, type }) => run_id === runId && TERMINAL_EVENTS.has(type));
-    if (ends.length !== 1) this.witness.problem(`run ${runId} has ${ends.length} ends`);
-    const [end] = ends;
-    if (end === undefined) return;
-    if (outcome === null) return this.witness.problem(`${id}: the SDK has never told how its run ended`);
-    const told = 'content' in end.data ? end.data.content : '';
-    if (outcome.content !== told || `agent_${outcome.status}` !== end.type)
-      this.witness.problem(`${id}: the SDK told ${outcome.status} (${outcome.content.length}), it was ${end.type}`);
-    if (!answerTo(content).startsWith(outcome.content)) this.witness.problem(`${id}: the SDK has a wrong answer`);
-    const whole = outcome.content === answerTo(content) && !isAskedToFail(content);
-    if (outcome.status === 'completed' && !whole) this.witness.problem(`${id} completed without being whole`);
+  judge(truth: Truth): void {
+    new SdkJudge(this, truth).judge();
   }
 
   private get underWay(): number {
-    return [...this.written.values()].filter(({ outcome, refused }) => outcome === null && refused === null).length;
+    return [...this.written.values()].filter(isOpen).length;
   }
 
   private async say(): Promise<void> {
@@ -124,6 +88,35 @@ export class SdkUser implements Participant {
     if (asked.status === 'rejected') this.expectClarionError(asked.reason);
   }
 
+  /** Also while messages of it wait in the outbox, or runs of it are under way; asked until it is answered, or given up. */
+  private async deleteThread(): Promise<void> {
+    const thread_id = this.tidy ? this.random.pick(this.threads) : undefined;
+    if (thread_id === undefined) return;
+    this.threads.splice(this.threads.indexOf(thread_id), 1);
+    const outcomes: Outcome<'thread_delete'>[] = [];
+    this.deletions.set(thread_id, outcomes);
+    for (let tries = 1; tries <= TRIES && !wasAnswered(outcomes); tries += 1) {
+      this.witness.note(`deletes thread ${thread_id}`);
+      const [asked] = await Promise.allSettled([this.client.request('thread_delete', { thread_id })]);
+      outcomes.push(
+        asked.status === 'fulfilled' ? { kind: 'ok', answer: { ok: true, ...asked.value } } : this.failed(asked.reason),
+      );
+      this.witness.note(`deletion of ${thread_id}: ${JSON.stringify(outcomes.at(-1))}`);
+      if (!wasAnswered(outcomes)) await this.pause(500);
+    }
+    // It is refused, or it makes the deletion a lie.
+    if (wasAnswered(outcomes)) this.write(thread_id);
+  }
+
+  private failed(error: unknown): Outcome<'thread_delete'> {
+    this.expectClarionError(error);
+    const reason = reasonOf(error);
+    if (!(error instanceof ClarionError) || reason === null || reason.startsWith(LOCAL))
+      return { kind: 'unknown', why: String(reason) };
+    this.witness.told(error.body, 'the SDK, thread_delete');
+    return UNKNOWN_OUTCOMES.has(reason) ? { kind: 'unknown', why: reason } : { kind: 'refused', error: error.body };
+  }
+
   /** The page is loaded anew: what was not acknowledged is sent by the next life, and what is under way is followed. */
   private async reload(): Promise<void> {
     this.witness.note('reloads');
@@ -136,7 +129,7 @@ export class SdkUser implements Participant {
   private async offline(): Promise<void> {
     this.witness.note('is offline for a while, and writes');
     await this.client.close();
-    await delay(this.random.int(50, 1_500));
+    await this.pause(this.random.int(50, 1_500));
     await this.reload();
     this.write();
   }
@@ -145,14 +138,21 @@ export class SdkUser implements Participant {
     if (this.underWay >= MOST_UNDER_WAY) return;
     const content = JSON.stringify(randomOrder(this.random));
     const run = this.client.send(content, { agent: 'drill', ...(threadId === undefined ? {} : { threadId }) });
-    this.witness.note(`writes ${run.clientMessageId} ${content}`);
-    this.watch(run);
+    this.witness.note(`writes ${run.clientMessageId} ${content} ${threadId ?? ''}`);
+    this.watch(run, threadId);
   }
 
-  private watch(run: ClarionRun): void {
+  private watch(run: ClarionRun, threadId: string | null = null): void {
     const { clientMessageId: id, content } = run;
     if (id === null || content === null) return this.witness.problem('the SDK gave a message without id or content');
-    const written = this.written.get(id) ?? { content, runId: null, outcome: null, refused: null };
+    const written = this.written.get(id) ?? {
+      content,
+      threadId,
+      runId: null,
+      outcome: null,
+      refused: null,
+      gone: false,
+    };
     this.written.set(id, written);
     void this.settle(written, run);
   }
@@ -163,11 +163,11 @@ export class SdkUser implements Participant {
     if (accepted.status === 'fulfilled') {
       const { runId, threadId } = accepted.value;
       written.runId = runId;
-      if (!this.threads.includes(threadId)) this.threads.push(threadId);
+      if (!this.threads.includes(threadId) && !this.deletions.has(threadId)) this.threads.push(threadId);
     }
     const [ended] = await final;
     if (ended.status === 'fulfilled') written.outcome = ended.value;
-    else this.expectClarionError(ended.reason);
+    else this.lost(written, ended.reason);
     if (accepted.status === 'rejected' && reasonOf(accepted.reason)?.startsWith(LOCAL) === false)
       written.refused = reasonOf(accepted.reason);
   }
@@ -181,10 +181,10 @@ export class SdkUser implements Participant {
       if (written !== undefined) written.runId = event.run_id;
     }
     for (const written of this.written.values()) {
-      if (written.runId === null || written.outcome !== null) continue;
+      if (written.runId === null || !isOpen(written)) continue;
       const [run] = await Promise.allSettled([client.follow(written.runId)]);
       if (run.status === 'fulfilled') void this.settle(written, run.value);
-      else this.expectClarionError(run.reason);
+      else this.lost(written, run.reason);
     }
   }
 
@@ -216,6 +216,16 @@ export class SdkUser implements Participant {
     if (typeof from !== 'number' || typeof to !== 'number') return this.witness.problem('the SDK was told no range');
     this.truncations.push({ from, to, at: Date.now() });
     this.witness.tally.add('truncations told');
+  }
+
+  private lost(written: Written, error: unknown): void {
+    this.expectClarionError(error);
+    if (reasonOf(error) === 'RUN_NOT_FOUND') written.gone = true;
+  }
+
+  /** Shorter where the end comes. */
+  private async pause(ms: number): Promise<void> {
+    await Promise.allSettled([delay(ms, undefined, { signal: this.stop })]);
   }
 
   private expectClarionError(error: unknown): void {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TERMINAL_EVENTS, type Overlap } from '@clarion/protocol';
 import { Device, type DeviceSetup, type Outcome } from './device';
+import { wasAnswered } from './erasure';
 import { Judge, type Participant } from './judge';
 import { acceptanceOf, randomOrder, type Message } from './message';
 import type { Random } from './random';
@@ -52,6 +53,7 @@ export class User implements Stranger, Participant {
   /** Runs whose end may be among what the user was told is gone. */
   private readonly outOfSight = new Set<string>();
   private truncations = 0;
+  private stop = new AbortController().signal;
   private readonly tidy: boolean;
   private sent = 0;
 
@@ -72,13 +74,14 @@ export class User implements Stranger, Participant {
   }
 
   async live(stop: AbortSignal): Promise<void> {
+    this.stop = stop;
     while (!stop.aborted) {
       const habit = this.random.weighted(HABITS);
       const doing = this[habit]();
       this.pending.add(doing);
       void doing.finally(() => this.pending.delete(doing));
       if (this.random.chance(0.4)) await doing;
-      await Promise.allSettled([delay(this.random.int(100, 900), undefined, { signal: stop })]);
+      await this.pause(this.random.int(100, 900));
     }
     await Promise.all(this.pending);
   }
@@ -88,7 +91,9 @@ export class User implements Stranger, Participant {
       this.devices.map(async (device) => {
         device.leave();
         device.comeBack();
-        await device.until(() => device.connected && device.view.seq >= head, DELIVERY_LIMIT_MS);
+        const back = (): boolean => device.connected && device.view.seq >= head;
+        if (!(await device.until(back, DELIVERY_LIMIT_MS)))
+          this.witness.problem(`${device.name} has not come back within ${DELIVERY_LIMIT_MS} ms`);
       }),
     );
   }
@@ -175,13 +180,13 @@ export class User implements Stranger, Participant {
     this.threads.splice(this.threads.indexOf(thread_id), 1);
     const outcomes: Outcome<'thread_delete'>[] = [];
     this.deletions.set(thread_id, outcomes);
-    for (let tries = 1; tries <= TRIES && !outcomes.some(({ kind }) => kind === 'ok'); tries += 1) {
+    for (let tries = 1; tries <= TRIES && !wasAnswered(outcomes); tries += 1) {
       this.witness.note(`deletes thread ${thread_id}`);
       const outcome = await this.anyDevice().request('thread_delete', { thread_id });
       outcomes.push(outcome);
       this.witness.note(`deletion of ${thread_id}: ${told(outcome)}`);
       if (outcome.kind === 'ok') await this.expectGone(thread_id);
-      else await delay(500);
+      else await this.pause(500);
     }
   }
 
@@ -207,7 +212,7 @@ export class User implements Stranger, Participant {
   private async leaveFor(ms: number): Promise<void> {
     const device = this.anyDevice();
     device.leave();
-    await delay(ms);
+    await this.pause(ms);
     device.comeBack();
   }
 
@@ -232,7 +237,7 @@ export class User implements Stranger, Participant {
       const outcome = await this.send(message, device);
       if (outcome.kind === 'ok' || (outcome.kind === 'refused' && !outcome.error.retryable)) return;
       if (this.random.chance(0.3)) return;
-      await delay(outcome.kind === 'refused' ? Math.min(outcome.error.retry_after_ms ?? 500, 2_000) : 300);
+      await this.pause(outcome.kind === 'refused' ? Math.min(outcome.error.retry_after_ms ?? 500, 2_000) : 300);
     }
   }
 
@@ -252,6 +257,11 @@ export class User implements Stranger, Participant {
     this.truncations = this.witness.truncations;
     const over = new Set([...ended, ...this.outOfSight]);
     return this.runs.filter((run) => !over.has(run)).length;
+  }
+
+  /** Shorter where the end comes. */
+  private async pause(ms: number): Promise<void> {
+    await Promise.allSettled([delay(ms, undefined, { signal: this.stop })]);
   }
 
   private anyDevice(): Device {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext } from 'playwright-core';
+import { isHere } from './requirements';
 
 const EXECUTABLE = '/usr/bin/chromium';
 const ARGUMENTS = [
@@ -15,13 +16,9 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-/** False on a machine without Chromium, said loudly; `CLARION_FORBID_SKIP` makes that a failure. */
+/** False on a machine without Chromium. */
 export function browserIsHere(): boolean {
-  if (existsSync(EXECUTABLE)) return true;
-  const message = `SKIPPED: no Chromium at ${EXECUTABLE}, the browser tests did not run`;
-  if (process.env.CLARION_FORBID_SKIP) throw new Error(message);
-  process.stderr.write(`${message}\n`);
-  return false;
+  return isHere(existsSync(EXECUTABLE), `no Chromium at ${EXECUTABLE}, the browser tests did not run`);
 }
 
 /** A fresh browser profile for `work`. */

@@ -1,15 +1,20 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, Socket, type AddressInfo, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A connection through the proxy. `passing` is what every chunk waits for before it goes on. */
 interface Link {
   readonly client: Socket;
   readonly upstream: Socket;
+  /** Which server it goes to is decided. */
+  routed: boolean;
   passing: () => Promise<void>;
 }
 
 const AT_ONCE = async (): Promise<void> => undefined;
+
+/** Beside the path in the first line of a request. */
+const AFFINITY = /^[^\r]*[?&]affinity=(\d+)/;
 
 /**
  * Stands before one or more servers, whose turn comes with every connection, and does to some of the connections through it what networks do;
@@ -22,16 +27,21 @@ export class FaultyProxy {
   private listensOn = 0;
   /** What every chunk of a new connection waits for. */
   private passing = AT_ONCE;
+  private turn = 0;
   /** Said to clients in place of the server's answers; null: the server speaks. */
   private words: string | null = null;
   private thaw = (): void => undefined;
 
-  private constructor(private targets: readonly number[]) {
+  private constructor(
+    private targets: readonly number[],
+    private readonly sticky: boolean,
+  ) {
     this.server = createServer((client) => void this.accept(client));
   }
 
-  static async before(ports: readonly number[]): Promise<FaultyProxy> {
-    const proxy = new FaultyProxy(ports);
+  /** @param options `sticky`: requests with the same number as `affinity` in their query reach the same server, as long-polling needs it */
+  static async before(ports: readonly number[], options: { sticky?: boolean } = {}): Promise<FaultyProxy> {
+    const proxy = new FaultyProxy(ports, options.sticky ?? false);
     await proxy.listen();
     return proxy;
   }
@@ -144,14 +154,20 @@ export class FaultyProxy {
   }
 
   private async accept(client: Socket): Promise<void> {
-    const [target = 0, ...others] = this.targets;
-    this.targets = [...others, target];
-    const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
+    const upstream = new Socket().setNoDelay(true);
     client.setNoDelay(true);
-    const link: Link = { client, upstream, passing: this.passing };
+    const link: Link = { client, upstream, routed: false, passing: this.passing };
     this.links.add(link);
+    if (!this.sticky) this.route(link);
     await Promise.all([this.carry(link, client, upstream), this.carry(link, upstream, client)]);
     this.links.delete(link);
+  }
+
+  private route(link: Link, request = ''): void {
+    link.routed = true;
+    const affinity = AFFINITY.exec(request)?.[1] ?? this.turn++;
+    const port = this.targets[Number(affinity) % this.targets.length] ?? 0;
+    link.upstream.connect({ port, host: '127.0.0.1' });
   }
 
   /** Passes on what comes, in order; the end of one side is the end of both, unless it is kept from the other. */
@@ -160,6 +176,7 @@ export class FaultyProxy {
     const [end] = await Promise.allSettled([
       (async () => {
         for await (const chunk of from) {
+          if (!link.routed) this.route(link, String(chunk));
           await link.passing();
           if (this.words !== null && from === link.client) {
             from.write(this.words);
@@ -171,7 +188,7 @@ export class FaultyProxy {
       })(),
     ]);
     if (!this.silenced.has(to) && !to.destroyed) {
-      if (end.status === 'fulfilled') to.end();
+      if (end.status === 'fulfilled' && link.routed) to.end();
       else to.destroy();
     }
     this.silenced.delete(from);

@@ -2,14 +2,12 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { freePort } from '../../src/persistence/embedded/postmaster';
+import { isHere } from './requirements';
 
-/** False on a machine without redis-server, said loudly; `CLARION_FORBID_SKIP` makes that a failure. */
+/** False on a machine without redis-server. */
 export function redisIsHere(): boolean {
-  if (spawnSync('redis-server', ['--version']).status === 0) return true;
-  const message = 'SKIPPED: no redis-server on the PATH, the tests with Redis did not run';
-  if (process.env.CLARION_FORBID_SKIP) throw new Error(message);
-  process.stderr.write(`${message}\n`);
-  return false;
+  const { status } = spawnSync('redis-server', ['--version']);
+  return isHere(status === 0, 'no redis-server on the PATH, the tests with Redis did not run');
 }
 
 /** Outlives whoever started it: when its standard input closes, which the death of a test run does as well, it ends the server. */

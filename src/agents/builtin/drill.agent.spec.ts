@@ -4,6 +4,8 @@ import { DrillAgent } from './drill.agent';
 
 interface Drilled {
   outputs: AgentOutput[];
+  /** When each came. */
+  at: number[];
   answer: string;
   thrown?: unknown;
 }
@@ -12,8 +14,10 @@ async function drill(request: unknown, { attempt = 1, signal = new AbortControll
   const message = typeof request === 'string' ? request : JSON.stringify(request);
   const ids = { run_id: 'r', thread_id: 't', user_id: 'u', attempt };
   const outputs: AgentOutput[] = [];
+  const at: number[] = [];
   const drilled = (thrown?: unknown): Drilled => ({
     outputs,
+    at,
     answer: outputs.filter((output) => typeof output === 'string').join(''),
     thrown,
   });
@@ -22,6 +26,7 @@ async function drill(request: unknown, { attempt = 1, signal = new AbortControll
       createAgentContext({ ...ids, message, signal, history: async () => [] }),
     )) {
       outputs.push(output);
+      at.push(performance.now());
     }
     return drilled();
   } catch (thrown) {
@@ -45,10 +50,12 @@ describe('drill', () => {
 
   it('keeps its pace without drifting', async () => {
     const started = performance.now();
-    await drill({ tokens: 101, per_second: 200 });
+    const { at } = await drill({ tokens: 101, per_second: 200 });
     const took = performance.now() - started;
     expect(took).toBeGreaterThanOrEqual(499);
-    expect(took).toBeLessThan(1000);
+    // Late once is late by that much in the end at most, as the machine has it; what drifts is late a little, every time.
+    const longest = Math.max(...at.map((time, index) => time - (at[index - 1] ?? started)));
+    expect(took).toBeLessThan(500 + longest + 50);
   });
 
   it('thinks and calls tools first', async () => {

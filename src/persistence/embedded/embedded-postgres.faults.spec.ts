@@ -15,15 +15,14 @@ import { renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { rootIsHere } from '../../../test/support/requirements';
 import { EmbeddedPostgres, type EmbeddedPostgresOptions, findPostgresAccount, locateBinaries } from '.';
 import { isAlive, type Owner, processesOf, query, spawnOwner, until } from './embedded-postgres.fixture';
 import { clusterName, endLeftovers } from './leftovers';
 import { reachable } from './postgres-account';
 
 const NOBODY = { uid: 65_534, gid: 65_534 };
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.warn('Not root: the tests of running as root, and as another user, are SKIPPED');
-const asRoot = isRoot ? it : it.skip;
+const asRoot = rootIsHere() ? it : it.skip;
 
 let directory: string;
 let dataDir: string;

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { open, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { ClusterHome } from './cluster-home';
@@ -7,6 +8,8 @@ import { exists } from './files';
 import { clusterName } from './leftovers';
 import { pause, runAs, send } from './processes';
 
+/** From the first to before the second. */
+const PORTS = [10_240, 32_768] as const;
 const LOG_LIMIT = 10 * 1024 * 1024;
 const TAIL_LIMIT = 4_096;
 const FAST_SHUTDOWN_LIMIT_MS = 10_000;
@@ -121,15 +124,22 @@ async function rotate(logFile: string): Promise<void> {
   if ((await exists(logFile)) && (await stat(logFile)).size > LOG_LIMIT) await rename(logFile, `${logFile}.1`);
 }
 
-/** A port of 127.0.0.1 that nobody has at this moment. */
-export function freePort(): Promise<number> {
+/**
+ * A port of 127.0.0.1 that nobody has at this moment. Not one of those that systems give to outgoing connections: until it is listened on, or
+ * while its owner restarts, one of them would take it.
+ */
+export async function freePort(): Promise<number> {
+  let port = randomInt(...PORTS);
+  while (!(await isFree(port))) port = randomInt(...PORTS);
+  return port;
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    );
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
   });
 }
