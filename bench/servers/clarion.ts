@@ -5,6 +5,7 @@ import { loadConfig } from '../../dist/config';
 import { SocketIoAdapter } from '../../dist/gateway';
 import { PersistenceLifecycle } from '../../dist/persistence';
 import { QueueHost } from '../../dist/queues';
+import { RedisLifecycle } from '../../dist/redis';
 import { createLogger } from '../../dist/telemetry';
 import { ISSUER } from '../token';
 import { serveBenchmark } from './control';
@@ -13,15 +14,18 @@ interface Options {
   readonly port: number;
   readonly url: string;
   readonly dataDir: string;
+  /** The queues are in Redis; without, in PostgreSQL. */
+  readonly redisUrl?: string;
   /** Off: queues are open and nobody works on them, so that acceptance is measured, enqueuing included. */
   readonly workers: boolean;
 }
 
 /** Clarion as it is, with limits per user that a benchmark does not meet. */
-async function main({ port, url, dataDir, workers }: Options): Promise<void> {
+async function main({ port, url, dataDir, redisUrl, workers }: Options): Promise<void> {
   const config = loadConfig({
     ...ISSUER,
     DATABASE_URL: url,
+    ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
     PORT: String(port),
     HOST: '127.0.0.1',
     DATA_DIR: dataDir,
@@ -41,6 +45,7 @@ async function main({ port, url, dataDir, workers }: Options): Promise<void> {
     const app = await NestFactory.create(AppModule.forRoot(config, createLogger(config)), { logger: false });
     app.useWebSocketAdapter(new SocketIoAdapter(app, config));
     await app.listen(config.server.port, '127.0.0.1');
+    await app.get(RedisLifecycle).open();
     const persistence = app.get(PersistenceLifecycle);
     await persistence.open(fatal);
     await app.get(QueueHost).open({});

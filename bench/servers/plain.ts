@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { createPostgresBackend, Queue, runMigrations, setDefaultBackendFactory } from 'bullmq';
+import { createPostgresBackend, Queue, type QueueOptions, runMigrations, setDefaultBackendFactory } from 'bullmq';
 import { Pool } from 'pg';
 import type { Socket } from 'socket.io';
 import { Column, DataSource, Entity, PrimaryColumn, type Repository } from 'typeorm';
@@ -39,7 +39,14 @@ class PlainGateway {
   }
 }
 
-async function main({ port, url }: { port: number; url: string }): Promise<void> {
+interface Options {
+  readonly port: number;
+  readonly url: string;
+  /** The queue is in Redis; without, in PostgreSQL. */
+  readonly redisUrl?: string;
+}
+
+async function main({ port, url, redisUrl }: Options): Promise<void> {
   const dataSource = new DataSource({
     type: 'postgres',
     url,
@@ -48,12 +55,8 @@ async function main({ port, url }: { port: number; url: string }): Promise<void>
     extra: { max: 20 },
   });
   await dataSource.initialize();
-  const pool = new Pool({ connectionString: url, max: 20, options: '-c search_path=bullmq' });
-  const client = await pool.connect();
-  await runMigrations(client);
-  client.release();
-  setDefaultBackendFactory(createPostgresBackend);
-  const queue = new Queue('plain', { connection: pool });
+  const connection = redisUrl === undefined ? await queuesInPostgres(url) : { url: redisUrl };
+  const queue = new Queue('plain', { connection });
   queue.on('error', (error) => process.stderr.write(`${error.message}\n`));
 
   @Module({
@@ -70,4 +73,13 @@ async function main({ port, url }: { port: number; url: string }): Promise<void>
   serveBenchmark();
 }
 
-void main(JSON.parse(process.argv[2] ?? '{}') as { port: number; url: string });
+async function queuesInPostgres(url: string): Promise<QueueOptions['connection']> {
+  const pool = new Pool({ connectionString: url, max: 20, options: '-c search_path=bullmq' });
+  const client = await pool.connect();
+  await runMigrations(client);
+  client.release();
+  setDefaultBackendFactory(createPostgresBackend);
+  return pool;
+}
+
+void main(JSON.parse(process.argv[2] ?? '{}') as Options);
