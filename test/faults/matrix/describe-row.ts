@@ -24,7 +24,7 @@ export function describeRow(name: keyof typeof STAGINGS): void {
 
     it.each(cellsToRun(name).filter(({ fault }) => isChosen(fault)))('$fault', async ({ fault, ...cell }) => {
       const user = `${name}-${fault}`.replaceAll(' ', '-');
-      const play = { ...cell, name: user, row: MATRIX[name], inject: faults[fault]!, act };
+      const play = { ...cell, fault, name: user, row: MATRIX[name], inject: faults[fault]!, act };
       keepResult(name, fault, await (cell.kind === 'survived' ? playSurvival : playCell)(world, play));
     });
   });

@@ -4,7 +4,7 @@ import { TERMINAL_EVENTS } from '@clarion/protocol';
 import { runLookup } from '../../../src/cli/lookup/run-lookup';
 import { CATALOGUE, type Reason } from '../../../src/errors';
 import type { Injection } from './injections';
-import type { CellToRun, Row } from './matrix';
+import type { CellToRun, Fault, Row } from './matrix';
 import { type LoggedFailure, Observed } from './observed';
 import type { Result } from './results';
 import { type Act, MatrixUser, type Outcome } from './user';
@@ -31,6 +31,7 @@ type Occurrence = Pick<ErrorBody, 'reason' | 'severity' | 'support_code'>;
 export interface Play {
   readonly name: string;
   readonly row: Row;
+  readonly fault: Fault;
   readonly reasons: readonly Reason[];
   readonly kind: CellToRun['kind'];
   readonly inject: Injection;
@@ -52,14 +53,17 @@ export async function playCell(world: World, play: Play): Promise<Result> {
   const health = new HealthWatch(world);
   const heal = await play.inject(world);
   let ended = false;
+  let endUse = async (): Promise<void> => undefined;
   try {
     const { error, ms } =
       play.kind === 'told' ? await firstFailure(user, play.act) : await noted(observed, play.reasons);
     if (ms !== null) expectCoded(error, ms, play);
     else expect(await play.act(user)).toMatchObject({ kind: 'served' });
     await expectLogged(error, observed);
+    endUse = keepUsing(user, play);
     await health.until(play.row.health);
     await alerted(observed, 'trigger', ALERTED_WITHIN_MS);
+    await endUse();
     await heal();
     ended = true;
     const healed = await untilHealed(world, user, play.act);
@@ -71,10 +75,24 @@ export async function playCell(world: World, play: Play): Promise<Result> {
     const alert = await expectOneAlert(world, observed, play.row);
     return { reason: error.reason, support_code: error.support_code, told_ms: ms, alert, healed_ms: healed };
   } finally {
+    await endUse();
     if (!ended) await heal();
     await health.stop();
     user.client.close();
   }
+}
+
+/** What comes and goes is seen by those who go on to ask, not by a look now and then. @returns what ends it */
+function keepUsing(user: MatrixUser, { fault, kind, act }: Play): () => Promise<void> {
+  if (fault !== 'flapping' || kind !== 'told') return async () => undefined;
+  let over = false;
+  const using = (async () => {
+    for (; !over; await delay(PAUSE_MS)) await act(user);
+  })();
+  return () => {
+    over = true;
+    return using;
+  };
 }
 
 /** Breaks one of several, and looks whether anybody notices. */
