@@ -52,3 +52,30 @@ describe('a component that comes and goes', () => {
     expect(live(times(6, 'failed', ...times(14, 'healthy')))).toEqual(['trigger component-failed']);
   });
 });
+
+describe('a disk that is full below the embedded PostgreSQL', () => {
+  const unwell = (reason: string, details = {}): ComponentDetail => ({
+    status: 'failed',
+    reason,
+    error: 'full',
+    details,
+  });
+
+  function toldOf(database: ComponentDetail): string[] {
+    const evaluator = new Evaluator({ ...settings, waitMs: 0 }, () => 'an alert');
+    const health = { environment: unwell('DATA_DIR_UNUSABLE'), database };
+    const { actions } = evaluator.evaluate([], { now: 0, health, failures: [], tasks: [] }, []);
+    return actions.map(({ alert }) => alert.component);
+  }
+
+  it('is one alert, of the disk', () => {
+    expect(toldOf(unwell('DATABASE_DISK_FULL', { embedded: true }))).toEqual(['environment']);
+  });
+
+  it.each([
+    ['the disk of another machine', unwell('DATABASE_DISK_FULL', { embedded: false })],
+    ['a server that ended for another reason', unwell('DATABASE_UNAVAILABLE', { embedded: true })],
+  ])('does not hide %s', (_what, database) => {
+    expect(toldOf(database).sort()).toEqual(['database', 'environment']);
+  });
+});

@@ -88,9 +88,15 @@ function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health }: 
   const failed = (component: string): boolean =>
     (health[component] !== undefined && isFailed(health[component], component)) ||
     all.some(({ rule, group, status }) => rule === 'component-failed' && group === component && status !== 'resolved');
-  const cause = causesOf(alert.component).find(failed);
+  const cause = [...ownDisk(alert, health), ...causesOf(alert.component)].find(failed);
   if (cause !== undefined) return `component-failed ${cause}`;
   return alert.rule !== 'component-failed' && failed(alert.component) ? `component-failed ${alert.component}` : null;
+}
+
+/** The embedded PostgreSQL keeps its data in DATA_DIR, whose disk is the environment's. */
+function ownDisk({ component, details: { reason } }: AlertState, health: Facts['health']): string[] {
+  const embedded = component === 'database' && health['database']?.details?.['embedded'] === true;
+  return embedded && reason === 'DATABASE_DISK_FULL' ? ['environment'] : [];
 }
 
 function silencedBy({ rule, group }: AlertState, silences: readonly Silence[]): string | null {

@@ -1,4 +1,5 @@
 import { redisIsHere } from '../../support/redis-server';
+import { disksCanBeMade } from '../../support/small-disk';
 import { playCell, playSurvival } from './play-cell';
 import { cellsToRun, isChosen, MATRIX } from './matrix';
 import { keepLog, keepResult } from './results';
@@ -9,8 +10,8 @@ jest.setTimeout(90_000);
 
 /** Runs the cells of a row, one after the other, in one world. */
 export function describeRow(name: keyof typeof STAGINGS): void {
-  const describeIfRedis = redisIsHere() ? describe : describe.skip;
-  describeIfRedis(`${name}, when it is`, () => {
+  const canRun = redisIsHere() && (STAGINGS[name].cast.embedded !== true || disksCanBeMade());
+  (canRun ? describe : describe.skip)(`${name}, when it is`, () => {
     let world: World;
     const { cast, act, faults } = STAGINGS[name];
 

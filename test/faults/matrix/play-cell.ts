@@ -55,13 +55,13 @@ export async function playCell(world: World, play: Play): Promise<Result> {
   let ended = false;
   let endUse = async (): Promise<void> => undefined;
   try {
-    const { error, ms } =
-      play.kind === 'told' ? await firstFailure(user, play.act) : await noted(observed, play.reasons);
+    const { error, ms } = play.kind === 'told' ? await firstFailure(user, play) : await noted(observed, play.reasons);
     if (ms !== null) expectCoded(error, ms, play);
     else expect(await play.act(user)).toMatchObject({ kind: 'served' });
     await expectLogged(error, observed);
     endUse = keepUsing(user, play);
     await health.until(play.row.health);
+    if (play.row.also) await health.until(play.row.also.component, play.row.also.reason);
     await alerted(observed, 'trigger', ALERTED_WITHIN_MS);
     await endUse();
     await heal();
@@ -165,10 +165,11 @@ async function letTimePass(world: World): Promise<void> {
   await world.rows(`UPDATE error_records SET ${hour('occurred_at', 'last_at')}`);
 }
 
-async function firstFailure(user: MatrixUser, act: Act): Promise<Extract<Outcome, { kind: 'told' }>> {
+async function firstFailure(user: MatrixUser, { act, row }: Play): Promise<Extract<Outcome, { kind: 'told' }>> {
   return until(
     async () => {
       const outcome = await act(user);
+      if (row.delays && (outcome.kind === 'silent' || isDelay(outcome))) return undefined;
       if (outcome.kind === 'silent')
         throw new Error(`A request got neither an answer nor an error in ${outcome.ms} ms`);
       return outcome.kind === 'told' ? outcome : undefined;
@@ -176,6 +177,10 @@ async function firstFailure(user: MatrixUser, act: Act): Promise<Extract<Outcome
     FAILS_WITHIN_MS,
     'a failure that concerns the user',
   );
+}
+
+function isDelay(outcome: Outcome): boolean {
+  return outcome.kind === 'told' && outcome.error.reason === 'RUN_DELAYED';
 }
 
 /** The first failure on record with one of these reasons, of whatever process. */
@@ -304,8 +309,12 @@ class HealthWatch {
     this.watching = this.look();
   }
 
-  async until(component: string): Promise<void> {
-    await until(() => this.named.get(component), NAMED_WITHIN_MS, `health names ${component}`);
+  async until(component: string, reason?: string): Promise<void> {
+    const named = () => {
+      const detail = this.named.get(component);
+      return reason === undefined || detail?.reason === reason ? detail : undefined;
+    };
+    await until(named, NAMED_WITHIN_MS, `health names ${component} ${reason ?? ''}`);
   }
 
   stop(): Promise<void> {
