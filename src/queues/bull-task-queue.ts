@@ -43,7 +43,7 @@ export class BullTaskQueue extends TaskQueue {
   }
 
   override roundTrip(signal: AbortSignal): Promise<void> {
-    return this.host.taskRoundTrip(this.canary, signal);
+    return inTime(QUEUE, TIMEOUT_MS, () => this.host.taskRoundTrip(this.canary, signal));
   }
 
   private get queue() {
