@@ -35,6 +35,8 @@ export class MessageIntake {
    * DATABASE_TIMEOUT where the message may have been accepted, others where it was not
    */
   async accept(userId: string, message: ChatMessage): Promise<Accepted> {
+    // What still fits in would be accepted, and nothing of its run written.
+    if (this.database.full) throw ComponentError.database('DATABASE_DISK_FULL');
     const sent = { user_id: userId, message, traceparent: currentTraceparent() };
     // What it interrupts is locked and ended run by run: neighbours need not wait for that.
     const accepting = message.overlap === 'interrupt' ? this.acceptAlone(sent) : this.group.submit(sent);

@@ -9,6 +9,7 @@ import {
 } from 'cockatiel';
 import { AppConfig } from '../config';
 import { classify, ComponentError } from '../errors';
+import { CallHistory, type Unreliable } from '../telemetry';
 import { RunStop } from './active-runs';
 
 /** `half_open`: one call is under way to find out whether the provider is well again. */
@@ -33,6 +34,7 @@ const STATES: Readonly<Record<CircuitState, ProviderCircuitState>> = {
 export class ProviderCircuits {
   private readonly logger = new Logger(ProviderCircuits.name);
   private readonly circuits = new Map<string, CircuitBreakerPolicy>();
+  private readonly histories = new Map<string, CallHistory<ComponentError>>();
 
   constructor(private readonly config: AppConfig) {}
 
@@ -42,9 +44,13 @@ export class ProviderCircuits {
     // Others would wait for the probe's outcome, for as long as that takes.
     if (circuit.state === CircuitState.HalfOpen) throw this.isOpen(provider);
     try {
-      return await circuit.execute(work);
+      const result = await circuit.execute(work);
+      this.historyOf(provider).succeeded();
+      return result;
     } catch (error) {
-      throw error instanceof BrokenCircuitError ? this.isOpen(provider) : error;
+      if (error instanceof BrokenCircuitError) throw this.isOpen(provider);
+      if (isTheProviders(error)) this.historyOf(provider).failed(classify(error, 'Dependencies'));
+      throw error;
     }
   }
 
@@ -79,6 +85,17 @@ export class ProviderCircuits {
     return STATES[this.circuitOf(provider).state];
   }
 
+  /** Why the provider cannot be relied on, as those find it who call it; null where they can. */
+  troubleOf(provider: string): Unreliable<ComponentError> | null {
+    return this.historyOf(provider).trouble;
+  }
+
+  private historyOf(provider: string): CallHistory<ComponentError> {
+    const known = this.histories.get(provider) ?? new CallHistory<ComponentError>();
+    this.histories.set(provider, known);
+    return known;
+  }
+
   private circuitOf(provider: string): CircuitBreakerPolicy {
     const known = this.circuits.get(provider);
     if (known) return known;
@@ -96,6 +113,11 @@ export class ProviderCircuits {
     const retryAfterMs = this.config.agents.circuitOpenMs;
     return ComponentError.dependencies('PROVIDER_CIRCUIT_OPEN', { details: { provider }, retryAfterMs });
   }
+}
+
+/** What calling again may mend, and what an admin has to: a used-up quota, credentials. Not what is wrong with one request. */
+function isTheProviders(error: unknown): boolean {
+  return countsAsFailure(error) || classify(error, 'Dependencies').definition.severity === 'critical';
 }
 
 function countsAsFailure(error: unknown): boolean {

@@ -61,6 +61,18 @@ describe('the circuit of a provider', () => {
     expect(circuits.stateOf('llm')).toBe('closed');
   });
 
+  it('tells of a provider that fails call after call, for its own faults and not for those of a request', async () => {
+    await failTimes(5, ComponentError.dependencies('PROVIDER_CONTEXT_TOO_LONG'));
+    await failTimes(5, new RunStop('lease_lost'));
+    expect(circuits.troubleOf('llm')).toBeNull();
+    const used = ComponentError.dependencies('PROVIDER_QUOTA_EXHAUSTED');
+    await failTimes(3, used);
+    expect(circuits.troubleOf('llm')).toEqual({ calls: 3, failures: 3, failing: true, cause: used });
+    expect(circuits.troubleOf('other')).toBeNull();
+    await circuits.call('llm', () => Promise.resolve('well'));
+    expect(circuits.troubleOf('llm')).toBeNull();
+  });
+
   it('opens again when that call fails', async () => {
     await open();
     jest.setSystemTime(OPEN_MS + 1);

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { AppConfig } from '../config';
+import { classify } from '../errors';
 import type { Transaction } from '../persistence';
 import { AlertBook } from './alert-book.service';
 import { AlertFacts } from './alert-facts.service';
@@ -44,6 +45,16 @@ export class AlertEngine {
     if (!this.store.ready) return this.evaluateAlone();
     // What is being sent without the database is in it only when that has ended.
     if (this.outage.busy) return;
+    try {
+      await this.evaluateTogether();
+    } catch (error) {
+      // It can be read, and takes no alert.
+      if (classify(error, 'Database').reason !== 'DATABASE_DISK_FULL') throw error;
+      await this.evaluateAlone();
+    }
+  }
+
+  private async evaluateTogether(): Promise<void> {
     const { pending } = this.outage;
     if (pending !== null) {
       const ends = await this.store.transaction((tx) => this.book.ingest(tx, pending));
@@ -58,11 +69,12 @@ export class AlertEngine {
   private async evaluateIn(tx: Transaction, now: number): Promise<string[]> {
     const known = await this.store.known(tx, now);
     const silences = await this.store.silences(tx);
+    this.known = known;
+    this.silences = silences;
     const evaluation = this.evaluator.evaluate(known, await this.facts.gather(tx, now), silences);
     const messages = [...(await this.book.save(tx, evaluation)), ...(await this.book.offerAgain(tx))];
     tx.afterCommit(() => {
       this.known = merged(known, evaluation);
-      this.silences = silences;
       this.log(evaluation);
     });
     return messages;

@@ -37,6 +37,23 @@ describe('without the database', () => {
     expect(bench.words()).toEqual(['trigger database', 'resolve database']);
   });
 
+  it('that can be read and has no room for an alert is told of all the same, and once', async () => {
+    const { look, outage: alone } = bench.createNode();
+    await bench.database.query(`CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE 'no room' USING ERRCODE = '53100'; END $$`);
+    await bench.database.query('CREATE TRIGGER no_room BEFORE INSERT ON alerts EXECUTE FUNCTION no_room()');
+    bench.health = { database: failed('DATABASE_DISK_FULL') };
+    for (const _ of [1, 2, 3]) await look();
+    await until(() => bench.peer.received.length === 1 && !alone.busy);
+    await bench.database.query('DROP TRIGGER no_room ON alerts');
+    bench.health = {};
+    await look();
+    await bench.later(11);
+    await look();
+    await look();
+    expect(bench.words()).toEqual(['trigger database', 'resolve database']);
+  });
+
   it('is told of when its trouble has lasted, and not before', async () => {
     const { look } = bench.createNode({ ALERT_WAIT_MS: '300' });
     await outage();

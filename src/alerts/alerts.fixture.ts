@@ -11,6 +11,7 @@ import { AlertEngine } from './alert-engine.service';
 import { AlertFacts } from './alert-facts.service';
 import { AlertMetrics } from './alert-metrics';
 import { AlertStore } from './alert.store';
+import { AlertCanary } from './alert-canary.service';
 import { AlertsIndicator } from './alerts.indicator';
 import { Alerts } from './alerts.service';
 import { AlertChannels } from './channels/channels.service';
@@ -93,7 +94,7 @@ export function createAlertNode({ database, dataDir, origin, health, environment
     await engine.evaluate();
     await queue.idle();
   };
-  const indicator = new AlertsIndicator(channels, outbox, database);
+  const indicator = new AlertsIndicator(channels, outbox, database, new AlertCanary(store, book, outbox, channels));
   const sweep = new AlertOutbox(outbox, deliveries);
   return { look, alerts, reporter, queue, feed, indicator, outage, deliveries, sweep };
 }

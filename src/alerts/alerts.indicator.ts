@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { classify, ComponentError } from '../errors';
 import { Database } from '../persistence';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { AlertCanary } from './alert-canary.service';
 import { AlertChannels } from './channels/channels.service';
 import { DeliveryStore } from './delivery.store';
 
-/** Alerts reach somebody: the last message was taken by its channel. */
+/** Alerts reach somebody: a message comes into the outbox, and the last one was taken by its channel. */
 @Injectable()
 export class AlertsIndicator extends HealthIndicator {
   override readonly component = 'alerts';
@@ -14,6 +15,7 @@ export class AlertsIndicator extends HealthIndicator {
     private readonly channels: AlertChannels,
     private readonly store: DeliveryStore,
     private readonly database: Database,
+    private readonly canary: AlertCanary,
   ) {
     super();
   }
@@ -23,6 +25,10 @@ export class AlertsIndicator extends HealthIndicator {
     if (configured.length === 0) return { status: 'not_configured' };
     const details = this.details();
     if (!this.database.ready) return this.unanswered();
+    if (!(await this.keeps())) {
+      const suggestion = 'compare the tables alerts and alert_deliveries with the migrations';
+      return { status: 'failed', details, problem: 'A message that is stored is not in the outbox', suggestion };
+    }
     const ends = await this.lastEnds();
     const failed = ends.filter(({ channel, status }) => status === 'failed' && configured.includes(channel));
     const [first] = failed;
@@ -44,6 +50,16 @@ export class AlertsIndicator extends HealthIndicator {
 
   private details(): { channels: string } {
     return { channels: this.channels.names.join(', ') };
+  }
+
+  /** While the database fails alerts are sent beside it. */
+  private async keeps(): Promise<boolean> {
+    try {
+      return await this.canary.fly();
+    } catch (error) {
+      if (classify(error, 'Database').definition.component === 'Database') return true;
+      throw error;
+    }
   }
 
   /** None while the database fails. */

@@ -5,6 +5,7 @@ import { AlertFacts } from './alert-facts.service';
 import { AlertMetrics } from './alert-metrics';
 import { AlertSearch } from './alert-search.service';
 import { AlertStore } from './alert.store';
+import { AlertCanary } from './alert-canary.service';
 import { AlertsIndicator } from './alerts.indicator';
 import { AlertsLifecycle } from './alerts-lifecycle.service';
 import { Alerts } from './alerts.service';
@@ -32,6 +33,7 @@ import { SilenceStore } from './silence.store';
     AlertSearch,
     AlertStore,
     Alerts,
+    AlertCanary,
     AlertsIndicator,
     AlertsLifecycle,
     DeliveryStore,

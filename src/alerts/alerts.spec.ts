@@ -26,6 +26,20 @@ describe('an alert', () => {
     expect(bench.told()[1]!.dedup_key).toBe(bench.told()[0]!.dedup_key);
   });
 
+  it('is kept and found by a check of health, which leaves nothing and tells nobody', async () => {
+    const { indicator, look } = bench.createNode();
+    expect(await indicator.check()).toMatchObject({ status: 'healthy' });
+    await look();
+    for (const table of ['alerts', 'alert_deliveries'])
+      expect(await bench.database.query(`SELECT id FROM ${table}`)).toEqual([]);
+    expect(bench.told()).toEqual([]);
+    await bench.database.query('CREATE RULE lost AS ON INSERT TO alert_deliveries DO INSTEAD NOTHING');
+    expect(await indicator.check()).toMatchObject({
+      status: 'failed',
+      problem: 'A message that is stored is not in the outbox',
+    });
+  });
+
   it('is opened once by any number of processes that see it', async () => {
     const nodes = [bench.createNode(), bench.createNode(), bench.createNode()];
     bench.health = { redis: failed('REDIS_UNAVAILABLE') };

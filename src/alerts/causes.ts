@@ -32,7 +32,7 @@ const COMPONENT: Readonly<Record<Component, ComponentName | 'internal'>> = {
 
 /** The component of the health report that a reason belongs to. */
 export function componentOf(component: Component, reason: string): string {
-  if (reason.startsWith('PROVIDER_')) return 'provider';
+  if (reason.startsWith('PROVIDER_') || reason.startsWith('MCP_')) return 'provider';
   if (reason.startsWith('REDIS_')) return 'redis';
   return COMPONENT[component];
 }

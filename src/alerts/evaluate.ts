@@ -2,7 +2,7 @@ import type { AppConfig } from '../config';
 import { causesOf, componentOf } from './causes';
 import { type AlertState, observe, type Sighting, tick } from './lifecycle';
 import type { AlertAction } from './notice';
-import { type Facts, type FailureCount, isFailed, RULES } from './rules';
+import { type Facts, type FailureCount, hasOwnRule, isFailed, RULES } from './rules';
 
 /** Nobody is told of what a silence covers. Null covers everything. */
 export interface Silence {
@@ -19,6 +19,8 @@ export interface Evaluation {
 
 /** A failure may be recorded a moment before health finds its cause, and told a moment after that is over. */
 const COVER_MS = 15_000;
+/** After that a component that failed for a moment, of which nobody was told, is a degraded one. */
+const LINGER_MS = 60_000;
 
 /** Applies the rules to what is, and time to the alerts. Pure: what it decides depends on nothing but its arguments. */
 export class Evaluator {
@@ -48,9 +50,10 @@ export class Evaluator {
 
   private sightings(known: readonly AlertState[], facts: Facts): Sighting[] {
     const failures = facts.failures.filter((failure) => !isCovered(failure, known, facts));
-    return RULES.flatMap(({ name, look }) =>
+    const seen = RULES.flatMap(({ name, look }) =>
       look({ ...facts, failures }, this.settings).map((sighting) => ({ ...sighting, rule: name })),
     );
+    return [...lingering(known, facts), ...seen];
   }
 
   private timingOf(name: string) {
@@ -64,14 +67,36 @@ function keyOf({ rule, group }: { rule: string; group: string }): string {
   return JSON.stringify([rule, group]);
 }
 
+/**
+ * What failed and is degraded now is not over: who was told hears of its end when it is well. Nobody is told of a failure because of it, as `tick`
+ * tells only of what is seen at this very moment; but of the next one.
+ */
+function lingering(known: readonly AlertState[], { health, now }: Facts): Sighting[] {
+  return known
+    .filter(({ rule, status, component, notified_at, opened_at }) => {
+      const open = rule === 'component-failed' && status !== 'resolved';
+      const lingers = notified_at !== null || now - opened_at < LINGER_MS;
+      return open && lingers && health[component]?.status === 'degraded' && !hasOwnRule(component);
+    })
+    .map(({ rule, group, component, severity, summary, details }) => {
+      return { rule, group, component, severity, summary, details, at: now - 1 };
+    });
+}
+
 /** A failed component mutes what follows from it, and the other alerts about itself. */
 function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health }: Facts): string | null {
   const failed = (component: string): boolean =>
     (health[component] !== undefined && isFailed(health[component], component)) ||
     all.some(({ rule, group, status }) => rule === 'component-failed' && group === component && status !== 'resolved');
-  const cause = causesOf(alert.component).find(failed);
+  const cause = [...ownDisk(alert, health), ...causesOf(alert.component)].find(failed);
   if (cause !== undefined) return `component-failed ${cause}`;
   return alert.rule !== 'component-failed' && failed(alert.component) ? `component-failed ${alert.component}` : null;
+}
+
+/** The embedded PostgreSQL keeps its data in DATA_DIR, whose disk is the environment's. */
+function ownDisk({ component, details: { reason } }: AlertState, health: Facts['health']): string[] {
+  const embedded = component === 'database' && health['database']?.details?.['embedded'] === true;
+  return embedded && reason === 'DATABASE_DISK_FULL' ? ['environment'] : [];
 }
 
 function silencedBy({ rule, group }: AlertState, silences: readonly Silence[]): string | null {

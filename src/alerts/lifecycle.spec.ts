@@ -106,6 +106,22 @@ describe('the life of an alert', () => {
     );
   });
 
+  it('is told in the end of what never lasts as long as the wait, and returns again and again', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 11, max: 60 }), (on, off) => {
+        const period = [
+          ...Array<typeof QUIET>(on).fill({ seen: true, muted: false }),
+          ...Array<typeof QUIET>(off).fill(QUIET),
+        ];
+        const life = Array.from({ length: 8 }, () => period).flat();
+        const turns = live(life).told.filter(({ action }) => action !== 'repeat');
+        expect(turns.map(({ action }) => action)).toEqual(['trigger']);
+        expect(live(period).told).toEqual([]);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('is not repeated once somebody has acknowledged it', () => {
     const open = observe(
       observe(undefined, sighting(0), () => 'a'),

@@ -58,8 +58,8 @@ export function observe(before: AlertState | undefined, sighting: Sighting, id: 
   if (before !== undefined && before.status !== 'resolved') {
     return { ...before, ...seen, last_seen_at: Math.max(before.last_seen_at, at) };
   }
-  const flapping =
-    before?.resolved_at != null && before.notified_at !== null && at - before.resolved_at < FLAP_WINDOW_MS;
+  // Of those too that were over before anybody was told: what never lasts as long as the wait, and always returns, is told in the end.
+  const flapping = before?.resolved_at != null && at - before.resolved_at < FLAP_WINDOW_MS;
   return {
     ...seen,
     id: id(),

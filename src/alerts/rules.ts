@@ -141,7 +141,7 @@ export function isFailed({ status, reason = '' }: ComponentDetail, component: st
 }
 
 /** What is wrong with queues and tasks in particular is seen by other rules. */
-function hasOwnRule(component: string): boolean {
+export function hasOwnRule(component: string): boolean {
   return component === 'tasks' || component === 'queues';
 }
 

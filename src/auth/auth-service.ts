@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type ComponentError, FailureReporter, PeriodicLoop } from '../errors';
-import { Repairs } from '../telemetry';
+import { Repairs, type Unreliable } from '../telemetry';
 import { RemoteAuth } from './remote/remote-auth';
 
 const EVERY_MS = 2_000;
@@ -28,6 +28,11 @@ export class AuthService implements OnApplicationBootstrap, OnModuleDestroy {
   /** Why tokens cannot be verified as they should be; null while they can, and where no service is needed for it. */
   get outage(): ComponentError | null {
     return this.remote.sources.find(({ outage }) => outage !== null)?.outage ?? null;
+  }
+
+  /** That the service works now, but failed too many of those who asked it lately. */
+  get trouble(): Unreliable<ComponentError> | null {
+    return this.remote.sources.find(({ trouble }) => trouble !== null)?.trouble ?? null;
   }
 
   onApplicationBootstrap(): void {

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { type AppConfig, loadConfig } from '../config';
-import { type Failure, FailureReporter } from '../errors';
+import { ComponentError, type Failure, FailureReporter } from '../errors';
 import { MetricsRegistry, Repairs } from '../telemetry';
 import { AuthIndicator } from './auth.indicator';
 import { AuthService } from './auth-service';
@@ -77,6 +77,28 @@ describe('the health of the verifier', () => {
     expect(found).toMatchObject({
       status: 'failed',
       problem: 'A forged token was accepted',
+    });
+  });
+
+  it.each([
+    [true, 'failed'],
+    [false, 'degraded'],
+  ])('is bad while the service fails those who ask it again and again, all of them: %s', async (failing, status) => {
+    const config = loadConfig({
+      AUTH_INTROSPECTION_URL: 'http://127.0.0.1:1/introspection',
+      AUTH_CLIENT_ID: 'clarion',
+      AUTH_CLIENT_SECRET: 'secret',
+      AUTH_JWT_AUDIENCE: 'clarion',
+    });
+    const cause = ComponentError.authentication('AUTH_SERVICE_UNAVAILABLE');
+    const service = { outage: null, trouble: { calls: 9, failures: 6, failing, cause } } as unknown as AuthService;
+    const trusted = trustedOf();
+    const remote = RemoteAuth.fromConfig(config);
+    const found = await new AuthIndicator(config, trusted, verifierOf(trusted), remote, service).check(signal);
+    expect(found).toMatchObject({
+      status,
+      cause,
+      problem: '6 of the last 9 calls failed: The authentication service cannot be reached, or fails',
     });
   });
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { ComponentError, type ReasonOf } from '../errors';
-import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { describeUnreliable, type HealthFinding, HealthIndicator } from '../telemetry';
 import { AuthService } from './auth-service';
 import { DevelopmentIssuer } from './development/development.issuer';
 import { RemoteAuth } from './remote/remote-auth';
@@ -21,6 +21,9 @@ const SUGGESTIONS: Partial<Record<ReasonOf<'Authentication'>, string>> = {
     'open the URL in details and compare AUTH_ISSUER, AUTH_JWKS_URL or AUTH_INTROSPECTION_URL',
   AUTH_CREDENTIALS_REFUSED: 'compare AUTH_CLIENT_ID and AUTH_CLIENT_SECRET with the client registered at the service',
 };
+
+type Details = Record<string, unknown>;
+type Unwell = Extract<HealthFinding, { problem: string }>;
 
 /** The verifier refuses a forged token, accepts one of ours where tokens are issued here, and what it asks answers. */
 @Injectable()
@@ -54,7 +57,7 @@ export class AuthIndicator extends HealthIndicator {
     }
     const refused = this.issuer ? await this.outcome(await this.issued(this.issuer), signal) : null;
     const unexpected = forged === 'AUTH_TOKEN_SIGNATURE' ? refused : forged;
-    if (unexpected === null) return { status: 'healthy', details };
+    if (unexpected === null) return this.unreliable(details) ?? { status: 'healthy', details };
     const problem = `Tokens are not judged as they should be (${unexpected})`;
     const suggestion = 'compare AUTH_* with the issuer; with the development issuer, restart this process';
     return { status: 'failed', details, problem, suggestion, cause: new ComponentError(unexpected) };
@@ -65,7 +68,7 @@ export class AuthIndicator extends HealthIndicator {
     return outage && this.away(outage, this.details());
   }
 
-  private details(): Record<string, unknown> {
+  private details(): Details {
     const { auth } = this.config;
     return {
       verifier: auth.developmentIssuer ? 'development issuer' : this.kindOfVerifier(),
@@ -84,8 +87,17 @@ export class AuthIndicator extends HealthIndicator {
     return this.remote.keys !== null || this.remote.introspector === null;
   }
 
+  /** It works right now; of those who asked it lately too many were turned away. */
+  private unreliable(details: Details): Unwell | null {
+    const { trouble } = this.service;
+    if (trouble === null) return null;
+    const found = this.away(trouble.cause, details);
+    const problem = `${describeUnreliable(trouble)}: ${trouble.cause.message}`;
+    return { ...found, problem, status: trouble.failing ? found.status : 'degraded' };
+  }
+
   /** Degraded where the keys at hand go on to verify tokens. */
-  private away(outage: ComponentError, details: Record<string, unknown>): HealthFinding {
+  private away(outage: ComponentError, details: Details): Unwell {
     const { keys } = this.remote;
     const verifies =
       keys !== null && keys.known && (keys.outage === null || this.config.auth.outagePolicy === 'accept');

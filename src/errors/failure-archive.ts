@@ -11,13 +11,17 @@ const INGEST_SAVE_MS = 10_000;
 /** How long a store that failed is left alone, so that not every failure of an outage waits for it. */
 const AVOID_STORE_MS = 1_000;
 const LOG_LOSS_EVERY_MS = 60_000;
+/** Records that wait in memory, each of at most some kilobytes. */
+const MOST_HELD = 2_000;
 
-/** Keeps failure records: in the store, or in the spool while the store does not take them. */
+/** Keeps failure records: in the store, in the spool while the store does not take them, in memory while no file does either. */
 export class FailureArchive {
   private store: FailureRecordStore | undefined;
   private avoidStoreUntil = 0;
   private spooling = false;
-  private readonly lossLoggedAt = new Map<string, number>();
+  private readonly saidAt = new Map<string, number>();
+  /** Support code -> record: what a kill of this process takes with it, but for its log line. */
+  private readonly held = new Map<string, FailureRecord>();
 
   constructor(
     private readonly spool: FailureSpool,
@@ -36,18 +40,18 @@ export class FailureArchive {
     try {
       await this.spool.append(record);
     } catch (error) {
-      this.reportLoss(record, classify(error, 'Integration'));
+      this.reportUnspooled(record, classify(error, 'Integration'));
     }
   }
 
   /**
-   * Looks in both places.
+   * Looks everywhere.
    * @throws ComponentError DATABASE_UNAVAILABLE, or what the store throws, when only the store could know
    */
   async find(supportCode: string): Promise<FailureRecord | null> {
     // Records move from the spool to the store: looked up in this order, none slips through.
-    const spooled = await this.spool.find(supportCode);
-    return spooled ?? this.stored().find(supportCode);
+    const near = this.held.get(supportCode) ?? (await this.spool.find(supportCode));
+    return near ?? this.stored().find(supportCode);
   }
 
   /** The store. @throws ComponentError DATABASE_UNAVAILABLE while it is not ready */
@@ -60,12 +64,22 @@ export class FailureArchive {
   async ingest(): Promise<void> {
     const store = this.store;
     if (store?.ready !== true) return;
+    await this.saveHeld(store);
     const { ingested, torn } = await this.spool.drain((records) => this.saveAll(store, records));
     if (torn > 0)
       this.logger.warn({ torn }, 'The spool of failure records had torn lines, as a killed process leaves them');
     if (ingested === 0) return;
     this.spooling = false;
     this.logger.info({ ingested }, 'Spooled failure records are in the database');
+  }
+
+  private async saveHeld(store: FailureRecordStore): Promise<void> {
+    const records = [...this.held.values()];
+    if (records.length === 0) return;
+    await this.saveAll(store, records);
+    for (const record of records)
+      if (this.held.get(record.support_code) === record) this.held.delete(record.support_code);
+    this.logger.info({ ingested: records.length }, 'Failure records from memory are in the database');
   }
 
   private async saved(record: FailureRecord): Promise<boolean> {
@@ -102,11 +116,24 @@ export class FailureArchive {
     );
   }
 
+  private reportUnspooled(record: FailureRecord, failure: ComponentError): void {
+    if (this.held.size >= MOST_HELD && !this.held.has(record.support_code)) return this.reportLoss(record, failure);
+    this.held.set(record.support_code, record);
+    this.metrics.count(failure.definition);
+    if (!this.isTimeToSay('held')) return;
+    const about = { code: failure.definition.code, reason: failure.reason, err: failure.cause };
+    this.logger.error(about, 'Failure records are in memory alone, until the database or the disk takes them');
+  }
+
+  private isTimeToSay(what: string): boolean {
+    const due = Date.now() - (this.saidAt.get(what) ?? -Infinity) >= LOG_LOSS_EVERY_MS;
+    if (due) this.saidAt.set(what, Date.now());
+    return due;
+  }
+
   private reportLoss(record: FailureRecord, failure: ComponentError): void {
     this.metrics.count(failure.definition);
-    const last = this.lossLoggedAt.get(failure.reason) ?? -Infinity;
-    if (Date.now() - last < LOG_LOSS_EVERY_MS) return;
-    this.lossLoggedAt.set(failure.reason, Date.now());
+    if (!this.isTimeToSay(failure.reason)) return;
     const about = { code: failure.definition.code, reason: failure.reason, err: failure.cause, record };
     this.logger.fatal(about, 'Failure records are lost but for their log lines; this line stands for a minute of them');
   }

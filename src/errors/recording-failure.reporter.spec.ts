@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SUPPORT_CODE_PATTERN } from '@clarion/protocol';
 import { ComponentError } from './component-error';
 import { FailureLookup } from './failure-lookup';
-import { FailureBench, temporaryDirectory } from './failures.fixture';
+import { aRecord, FailureBench, temporaryDirectory } from './failures.fixture';
 
 const directory = temporaryDirectory();
 const CONTEXT = { operation: 'test.work', user_id: 'alice' };
@@ -107,15 +107,32 @@ describe('a report never rejects, and its code can be looked up,', () => {
 });
 
 describe('a report never rejects', () => {
-  it('when neither store nor spool takes the record: a log line says so, and it is counted', async () => {
+  it('when neither store nor spool takes the record: it waits in memory, where its code finds it, and a log line says so', async () => {
+    await writeFile(join(directory(), 'spool'), 'a file where the directory belongs');
+    const bench = new FailureBench(directory());
+    bench.store.answer = () => Promise.reject(Object.assign(new Error('full'), { code: '53100' }));
+    const { support_code } = await bench.reporter.report(new Error('work'), CONTEXT);
+    const second = await bench.reporter.report(new Error('more work'), CONTEXT);
+    expect(bench.lines.filter((line) => line['reason'] === 'SPOOL_WRITE_FAILED')).toMatchObject([{ level: 'error' }]);
+    expect(await bench.counted('SPOOL_WRITE_FAILED')).toBe(2);
+    expect(await bench.archive.find(support_code)).toMatchObject({ support_code });
+    await expect(bench.archive.ingest()).rejects.toMatchObject({ code: '53100' });
+
+    await rm(join(directory(), 'spool'));
+    bench.store.answer = () => Promise.resolve();
+    await bench.archive.ingest();
+    expect([...bench.store.records.keys()]).toEqual([support_code, second.support_code]);
+    bench.store.records.clear();
+    expect(await bench.archive.find(support_code)).toBeNull();
+  });
+
+  it('when memory has no room either: the record is lost but for its log line, which says so', async () => {
     await writeFile(join(directory(), 'spool'), 'a file where the directory belongs');
     const bench = new FailureBench(directory());
     bench.store.ready = false;
+    for (let n = 0; n < 2_000; n += 1) await bench.archive.keep(aRecord());
     const { support_code } = await bench.reporter.report(new Error('work'), CONTEXT);
-    await bench.reporter.report(new Error('more work'), CONTEXT);
-    const lost = bench.lines.filter((line) => line['reason'] === 'SPOOL_WRITE_FAILED');
-    expect(lost).toMatchObject([{ level: 'fatal', record: { support_code } }]);
-    expect(await bench.counted('SPOOL_WRITE_FAILED')).toBe(2);
+    expect(bench.lines.filter(({ level }) => level === 'fatal')).toMatchObject([{ record: { support_code } }]);
   });
 
   it('when the spool is full: said once a minute, counted each time', async () => {

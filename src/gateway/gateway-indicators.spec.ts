@@ -82,8 +82,10 @@ describe('the health of the factory', () => {
     const gate = gateOf({ CONNECTIONS_PER_USER: '1' });
     const indicator = new FactoryIndicator(gate, registry);
     const found = { status: 'healthy', details: { connections: 0, limits: { connections_per_user: 1 } } };
+    const admitted = jest.spyOn(gate, 'admit');
     expect(await indicator.check()).toMatchObject(found);
     expect(await indicator.check()).toMatchObject(found);
+    expect(admitted).toHaveBeenCalledTimes(2);
     expect(gate.connectionCount).toBe(0);
   });
 

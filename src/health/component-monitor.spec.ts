@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
+import type { HealthFinding } from '../telemetry';
 import { ComponentMonitor } from './component-monitor';
 import { BROKEN, RememberingReporter, ScriptedIndicator } from './health.fixture';
+import { LoopLateness } from './loop-lateness';
 
 const REFRESH_MS = 1_000;
 const TIMEOUT_MS = 100;
@@ -8,13 +10,15 @@ const TIMEOUT_MS = 100;
 function setUp(reporting = () => true) {
   const indicator = new ScriptedIndicator('queues');
   const reporter = new RememberingReporter();
+  const lateness = new LoopLateness();
   const monitor = new ComponentMonitor(indicator, {
     refreshMs: REFRESH_MS,
     timeoutMs: TIMEOUT_MS,
     reporter,
     reporting,
+    lateness,
   });
-  return { indicator, reporter, monitor };
+  return { indicator, reporter, monitor, lateness };
 }
 
 describe('the monitor of a component', () => {
@@ -60,6 +64,28 @@ describe('the monitor of a component', () => {
     expect(monitor.detail()).toMatchObject({ flaps: 3, age_ms: 300 });
     now += 3_600_000;
     expect(monitor.detail()).toMatchObject({ flaps: 0 });
+  });
+
+  it('does not hold it against the component that the event loop was late, but for a while', async () => {
+    const { indicator, monitor, reporter, lateness } = setUp();
+    await monitor.refresh();
+    lateness.onApplicationBootstrap();
+    const answered = Promise.withResolvers<HealthFinding>();
+    indicator.find = () => answered.promise;
+    const refreshWithoutTime = () => {
+      setImmediate(() => {
+        const end = performance.now() + TIMEOUT_MS;
+        while (performance.now() < end);
+      });
+      return monitor.refresh();
+    };
+    for (let time = 0; time < 10; time += 1) await refreshWithoutTime();
+    expect(monitor.detail()).toMatchObject({ status: 'healthy' });
+    await refreshWithoutTime();
+    expect(monitor.detail()).toMatchObject({ status: 'failed', error: 'The check did not answer within 100 ms' });
+    expect(reporter.reported).toHaveLength(1);
+    lateness.onApplicationShutdown();
+    answered.resolve({ status: 'healthy' });
   });
 
   it('names the problem, its reason, the next step and the last success', async () => {

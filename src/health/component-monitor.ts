@@ -18,6 +18,10 @@ const STALE_PERIODS = 3;
 /** A component that has not come up yet is no failure before this. */
 const STARTING_MS = 10_000;
 const RETRY_WHILE_STARTING_MS = 100;
+/** Of the time of a check: so much was the event loop late when it says nothing about the component that it was not answered. */
+const LATE_PART = 0.5;
+/** So often in a row; then it counts whatever the reason is. */
+const MOST_EXCUSED = 10;
 const FLAPS_MS = 3_600_000;
 const MOST_FLAPS = 1_000;
 
@@ -34,10 +38,12 @@ export class ComponentMonitor {
   private wasWell = false;
   private reported: ComponentStatus | null = null;
   private hurry: NodeJS.Timeout | undefined;
+  private excused = 0;
+  private excusedAt = 0;
 
   constructor(
     private readonly indicator: HealthIndicator,
-    private readonly options: Pick<MonitorOptions, 'refreshMs' | 'timeoutMs' | 'reporter' | 'reporting'>,
+    private readonly options: Pick<MonitorOptions, 'refreshMs' | 'timeoutMs' | 'reporter' | 'reporting' | 'lateness'>,
   ) {
     this.loop = new PeriodicLoop({
       name: 'health.refresh',
@@ -72,7 +78,8 @@ export class ComponentMonitor {
     const now = Date.now();
     const { reading } = this;
     if (reading === null) return { status: 'failed', suggestion: 'Not checked yet: Clarion is starting' };
-    const since = reading.checkedAt + STALE_PERIODS * this.options.refreshMs + this.options.timeoutMs;
+    const lookedAt = Math.max(reading.checkedAt, this.excusedAt);
+    const since = lookedAt + STALE_PERIODS * this.options.refreshMs + this.options.timeoutMs;
     if (now <= since) return this.describe(reading);
     return this.describe({ ...reading, ...stale(this.component, now - reading.checkedAt), since });
   }
@@ -80,8 +87,12 @@ export class ComponentMonitor {
   /** Checks now; resolves when the result is kept and, where it has to be, reported. */
   async refresh(): Promise<void> {
     const began = performance.now();
+    const lateBefore = this.options.lateness.ms;
     const measurement = await measure(this.indicator, this.options.timeoutMs, (signal) => this.check(signal));
     const checkedAt = Date.now();
+    const lateMs = this.options.lateness.ms - lateBefore;
+    if (this.isExcused(measurement, lateMs / (performance.now() - began))) return this.excuse(checkedAt);
+    this.excused = 0;
     const same = this.reading?.status === measurement.status;
     const since = same && this.reading !== null ? this.reading.since : checkedAt;
     if (!same && this.reading !== null) this.changes = [...this.recentChanges(checkedAt), checkedAt];
@@ -90,6 +101,17 @@ export class ComponentMonitor {
     if (measurement.problem === null) this.wasWell = true;
     else if (!this.cameUp && this.isStarting(checkedAt)) this.retrySoon();
     await this.reportTransition(this.reading);
+  }
+
+  /** The event loop belongs to the environment, which says how late it is; the component may have answered long ago. */
+  private isExcused({ unanswered = false }: Measurement, latePart: number): boolean {
+    return unanswered && latePart >= LATE_PART && this.component !== 'environment' && this.excused < MOST_EXCUSED;
+  }
+
+  /** What was found last stands. */
+  private excuse(now: number): void {
+    this.excused += 1;
+    this.excusedAt = now;
   }
 
   /** When the status changed within the last hour; of a component that never rests, the last thousand times. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config';
 import { EnvironmentIndicator, judge } from './environment.indicator';
 
@@ -21,6 +22,23 @@ describe('the health of the environment', () => {
   function indicatorFor(dataDir: string): EnvironmentIndicator {
     return new EnvironmentIndicator(loadConfig({ DATA_DIR: dataDir }));
   }
+
+  it('takes a check that was not answered for a failure, unless the event loop was late', async () => {
+    const indicator = indicatorFor(directory);
+    indicator.onApplicationBootstrap();
+    await delay(100);
+    expect(indicator.unanswered()).toBeNull();
+    for (let block = 0; block < 3; block += 1) {
+      const end = performance.now() + 400;
+      while (performance.now() < end);
+      await delay(1);
+    }
+    expect(indicator.unanswered()).toMatchObject({
+      status: 'degraded',
+      problem: expect.stringMatching(/^The event loop is \d+ ms late$/),
+    });
+    indicator.onApplicationShutdown();
+  });
 
   it('measures disk, memory and the event loop, also before the data directory exists', async () => {
     const indicator = indicatorFor(join(directory, 'not', 'there', 'yet'));

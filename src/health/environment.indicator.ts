@@ -53,6 +53,12 @@ export class EnvironmentIndicator extends HealthIndicator implements OnApplicati
     return judge({ disk_free_mb: disk.value, ...memory(), event_loop_lag_ms: this.takeLagMs() }, dataDir);
   }
 
+  /** A disk that hangs is a failure; a process without processor time has not come to look at it. */
+  override unanswered(): HealthFinding | null {
+    const lag = this.takeLagMs();
+    return lag > LAG_DEGRADED_MS ? { ...lateBy(lag), details: { event_loop_lag_ms: lag } } : null;
+  }
+
   private takeLagMs(): number {
     const late = this.lag.count === 0 ? 0 : this.lag.percentile(LAG_PERCENTILE) / 1e6 - LAG_RESOLUTION_MS;
     this.lag.reset();
@@ -73,11 +79,12 @@ export function judge(figures: Figures, dataDir: string): HealthFinding {
     const problem = `Memory is nearly used up (${rss} of ${limit} MB; heap ${figures.heap_used_mb} of ${figures.heap_limit_mb} MB)`;
     return { status: 'degraded', details, problem, suggestion: 'give this process more memory, or run another one' };
   }
-  if (lag > LAG_DEGRADED_MS) {
-    const suggestion = 'look for code that computes without a pause, or give this process more processor time';
-    return { status: 'degraded', details, problem: `The event loop is ${lag} ms late`, suggestion };
-  }
-  return { status: 'healthy', details };
+  return lag > LAG_DEGRADED_MS ? { ...lateBy(lag), details } : { status: 'healthy', details };
+}
+
+function lateBy(lagMs: number): Extract<HealthFinding, { problem: string }> {
+  const suggestion = 'look for code that computes without a pause, or give this process more processor time';
+  return { status: 'degraded', problem: `The event loop is ${lagMs} ms late`, suggestion };
 }
 
 /** A directory that does not exist yet will be made in the nearest one that does. */

@@ -101,3 +101,10 @@ export function figuresOf({ details = {} }: ComponentDetail): Figures {
   }
   return figures;
 }
+
+/** Where no job waits none is old. */
+export function withAges(figures: Figures): Figures {
+  const queues = Object.keys(figures).filter((path) => path.endsWith('.waiting') && !path.startsWith('pool.'));
+  const none = queues.map((path) => [path.replace(/waiting$/, 'longest_wait_ms'), 0]);
+  return { ...(Object.fromEntries(none) as Figures), ...figures };
+}

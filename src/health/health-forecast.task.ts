@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { BackgroundTask } from '../errors';
 import { Database } from '../persistence';
-import { type Figures, type Watch, WATCHES } from './figures';
+import { type Figures, type Watch, WATCHES, withAges } from './figures';
 import { forecast } from './forecast';
 import { PROCESS } from './process-name';
 import { SampleHistory } from './sample-history';
@@ -104,13 +104,6 @@ function watchedIn({ component, latency_ms, figures }: Sample, config: AppConfig
     if (watch === undefined || limit === undefined) return [];
     return [[`${component} ${figure}`, { watch, figure, value, limit }] as [string, Watched]];
   });
-}
-
-/** Where no job waits none is old. */
-function withAges(figures: Figures): Figures {
-  const queues = Object.keys(figures).filter((path) => path.endsWith('.waiting') && !path.startsWith('pool.'));
-  const none = queues.map((path) => [path.replace(/waiting$/, 'longest_wait_ms'), 0]);
-  return { ...(Object.fromEntries(none) as Figures), ...figures };
 }
 
 function warningOf(

@@ -23,9 +23,9 @@ export class HealthSampling extends BackgroundTask {
     super();
   }
 
-  /** While the database is away nothing is kept: the trend that would have warned of it is in what was kept before. */
+  /** While the database is away, or full, nothing is kept: the trend that would have warned of it is in what was kept before. */
   override async run(): Promise<void> {
-    if (!this.database.ready) return;
+    if (!this.database.ready || this.database.full) return;
     const details = Object.entries(this.health.details());
     const samples = details
       .filter(([, { status }]) => status !== 'not_configured')

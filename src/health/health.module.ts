@@ -9,6 +9,7 @@ import { HealthForecast } from './health-forecast.task';
 import { HealthSampling } from './health-sampling.task';
 import { HealthController } from './health.controller';
 import { IndicatorRegistry } from './indicator-registry';
+import { LoopLateness } from './loop-lateness';
 import { MetricsController } from './metrics.controller';
 import { MonitorOptions } from './monitor-options';
 import { noStore } from './no-store';
@@ -27,6 +28,7 @@ import { Visibility } from './visibility';
     DrainState,
     EnvironmentIndicator,
     HealthForecast,
+    LoopLateness,
     MonitorOptions,
     HealthSampling,
     Probes,

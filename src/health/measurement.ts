@@ -16,6 +16,8 @@ export interface Measurement {
   readonly details: Record<string, unknown>;
   /** Null where the component is well. */
   readonly problem: Problem | null;
+  /** True: time was up. */
+  readonly unanswered?: boolean;
 }
 
 const NO_ANSWER = Symbol('no answer');
@@ -36,7 +38,9 @@ export async function measure(
   try {
     const answer = await Promise.race([check(AbortSignal.timeout(timeoutMs)), limit]);
     const finding = answer === NO_ANSWER ? indicator.unanswered() : answer;
-    return finding === null && answer === NO_ANSWER ? late(component, timeoutMs) : measurementOf(component, finding);
+    if (answer !== NO_ANSWER) return measurementOf(component, finding);
+    const found = finding === null ? late(component, timeoutMs) : measurementOf(component, finding);
+    return { ...found, unanswered: true };
   } catch (error) {
     return thrown(component, error);
   } finally {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { FailureReporter } from '../errors';
 import { DrainState } from './drain-state';
+import { LoopLateness } from './loop-lateness';
 
 /** How the components of this process are watched. */
 @Injectable()
@@ -13,6 +14,7 @@ export class MonitorOptions {
     config: AppConfig,
     readonly reporter: FailureReporter,
     private readonly drain: DrainState,
+    readonly lateness: LoopLateness,
   ) {
     this.refreshMs = config.health.refreshMs;
     this.timeoutMs = config.health.timeoutMs;

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { startTestPostgres } from '../../test/support/test-postgres';
 import { loadConfig } from '../config';
+import { ComponentError } from '../errors';
 import { Database } from './database';
 import { DatabaseIndicator } from './database.indicator';
 import type { PersistenceLifecycle } from './persistence-lifecycle.service';
@@ -11,7 +12,11 @@ const POOL_SIZE = 2;
 function connected(url: string): { database: Database; indicator: DatabaseIndicator } {
   const database = new Database({ poolSize: POOL_SIZE, connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 });
   const config = loadConfig({ DATABASE_URL: url });
-  const indicator = new DatabaseIndicator(database, { connectionUrl: url } as PersistenceLifecycle, config);
+  const indicator = new DatabaseIndicator(
+    database,
+    { connectionUrl: url, dataDirectory: null } as PersistenceLifecycle,
+    config,
+  );
   database.connect(url);
   database.markOpened();
   return { database, indicator };
@@ -49,6 +54,25 @@ describe('the health of the database', () => {
         pool: { active: 0, waiting: 0, limit: POOL_SIZE },
       },
     });
+  });
+
+  it('is in doubt after a statement that found no room, until one that needs some is taken', async () => {
+    const { database, indicator } = connect(test.url);
+    const refused = database.query(`DO $$ BEGIN RAISE 'no room' USING ERRCODE = '53100'; END $$`);
+    await expect(refused).rejects.toMatchObject({ code: '53100' });
+    expect(database.full).toBe(true);
+    const taking = jest
+      .spyOn(database, 'transaction')
+      .mockRejectedValueOnce(ComponentError.database('DATABASE_DISK_FULL'));
+    const { hostname, port } = new URL(test.url);
+    expect(await indicator.check()).toMatchObject({
+      status: 'failed',
+      problem: `PostgreSQL has no room left on its disk (${hostname}:${port})`,
+      suggestion: 'make room on the disk of PostgreSQL; it goes on by itself',
+    });
+    taking.mockRestore();
+    expect(await indicator.check()).toMatchObject({ status: 'healthy' });
+    expect(database.full).toBe(false);
   });
 
   it('is bad until the schema is in place', async () => {

@@ -7,9 +7,11 @@ import { PersistenceLifecycle } from './persistence-lifecycle.service';
 
 /** A statement that waits so long for a connection stands for an overrun pool; a burst of statements alone does not. */
 const PRESSED_MS = 300;
+/** Takes pages that no file has yet, and gives them back. */
+const TAKE_ROOM = 'CREATE TEMP TABLE clarion_room ON COMMIT DROP AS SELECT n FROM generate_series(1, 10000) AS n';
 const READ_ONLY = `SELECT current_setting('transaction_read_only') AS read_only`;
 
-/** PostgreSQL answers a statement through the pool, takes writes, its schema is in place, and the pool is not overrun. */
+/** PostgreSQL answers a statement through the pool, takes writes, has room for them, its schema is in place, and the pool is not overrun. */
 @Injectable()
 export class DatabaseIndicator extends HealthIndicator {
   override readonly component = 'database';
@@ -27,6 +29,7 @@ export class DatabaseIndicator extends HealthIndicator {
     try {
       const [state] = await this.database.query<{ read_only: string }>(READ_ONLY);
       if (state?.read_only === 'on') return this.away(ComponentError.database('DATABASE_READ_ONLY'));
+      if (this.database.full) await this.findRoom();
     } catch (error) {
       return this.away(classify(error, 'Database'));
     }
@@ -35,6 +38,12 @@ export class DatabaseIndicator extends HealthIndicator {
 
   override unanswered(): HealthFinding {
     return this.away(ComponentError.database('DATABASE_TIMEOUT'));
+  }
+
+  /** What it reads, and rows that fit where others were, says nothing about a disk that refused a statement. */
+  private async findRoom(): Promise<void> {
+    await this.database.transaction((tx) => tx.query(TAKE_ROOM));
+    this.database.roomFound();
   }
 
   private judge(roundTripMs: number): HealthFinding {
@@ -65,6 +74,11 @@ export class DatabaseIndicator extends HealthIndicator {
       : 'check that it runs';
     if (error.reason === 'DATABASE_CAPACITY') {
       return { problem: 'has no connection left', suggestion: 'raise DATABASE_POOL_SIZE, or max_connections there' };
+    }
+    if (error.reason === 'DATABASE_DISK_FULL') {
+      const { dataDirectory } = this.lifecycle;
+      const problem = `has no room left on its disk (${dataDirectory ?? at})`;
+      return { problem, suggestion: `make room on the disk of ${dataDirectory ?? 'PostgreSQL'}; it goes on by itself` };
     }
     if (error.reason === 'DATABASE_READ_ONLY') {
       return { problem: `takes no writes at ${at}`, suggestion: 'let DATABASE_URL name the primary' };

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
 import { ComponentError, type Reason } from '../errors';
+import { DISK_FULL } from './embedded';
 import { endClient } from './end-client';
 import { commitUnanswered } from './outage';
 import { ProcessLock } from './process-lock';
@@ -43,6 +44,8 @@ export class Database implements Sql {
   private outage = new AbortController();
   private opened = false;
   private closed = false;
+  private outOfRoom = false;
+  private explained: () => ComponentError | null = () => null;
   private probing: Promise<void> | null = null;
   private readonly readyListeners: Listener[] = [];
   private readonly downListeners: ((cause: unknown) => void)[] = [];
@@ -61,6 +64,21 @@ export class Database implements Sql {
   /** True while the process lock is held, and not shared: no other process works on this database. */
   get exclusive(): boolean {
     return this.processLock.held && this.options.shared !== true;
+  }
+
+  /** A statement was refused for want of disk, and nobody has found room since. */
+  get full(): boolean {
+    return this.outOfRoom;
+  }
+
+  /** A statement that needs room was taken. */
+  roomFound(): void {
+    this.outOfRoom = false;
+  }
+
+  /** Who knows why the server is away says so to everybody who asks for it; null: nothing is known. Each failure is an error of its own. */
+  explainOutages(why: () => ComponentError | null): void {
+    this.explained = why;
   }
 
   /** Connections in use and the limit, for the health report. */
@@ -181,8 +199,9 @@ export class Database implements Sql {
       client.query({ name: preparedName(text), text, values: values as unknown[] }),
     ]);
     if (answer.status === 'fulfilled' || answer.reason instanceof DatabaseError) this.answered += 1;
-    if (answer.status === 'rejected') throw connectionError(answer.reason);
-    return answer.value.rows as Row[];
+    if (answer.status === 'fulfilled') return answer.value.rows as Row[];
+    if (answer.reason instanceof DatabaseError && answer.reason.code === DISK_FULL) this.outOfRoom = true;
+    throw connectionError(answer.reason);
   }
 
   private async withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
@@ -222,7 +241,7 @@ export class Database implements Sql {
 
   private async acquire(outage: AbortSignal): Promise<PoolClient> {
     const { pool } = this;
-    if (pool === null || !this.up) throw unavailable(this.lastCause, this.options);
+    if (pool === null || !this.up) throw this.explained() ?? unavailable(this.lastCause, this.options);
     const connecting = pool.connect();
     try {
       return await untilAway(outage, connecting);

@@ -4,6 +4,7 @@ const OUTAGES: ReadonlySet<Reason> = new Set<Reason>([
   'DATABASE_UNAVAILABLE',
   'DATABASE_TIMEOUT',
   'DATABASE_CAPACITY',
+  'DATABASE_DISK_FULL',
   'DATABASE_CREDENTIALS',
 ]);
 

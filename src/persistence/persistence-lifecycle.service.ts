@@ -4,7 +4,7 @@ import { AppConfig } from '../config';
 import { classify, ComponentError, FailureReporter, PeriodicLoop } from '../errors';
 import { Repairs } from '../telemetry';
 import { Database } from './database';
-import { EmbeddedPostgres, EmbeddedPostgresError } from './embedded';
+import { DISK_FULL, EmbeddedPostgres, EmbeddedPostgresError } from './embedded';
 import { hasPendingMigrations, migrate } from './migrate';
 
 const RETRY_MS = 300;
@@ -23,6 +23,8 @@ export class PersistenceLifecycle {
   private watch: PeriodicLoop | null = null;
   private url = '';
   private waitingFor: string | null = null;
+  /** Where the embedded server keeps its data; null without one. */
+  dataDirectory: string | null = null;
 
   constructor(
     private readonly config: AppConfig,
@@ -44,6 +46,7 @@ export class PersistenceLifecycle {
     this.url = this.config.persistence.databaseUrl ?? (await this.startEmbedded());
     this.database.onDown((cause) => void this.reportDown(cause));
     this.database.onAttempt((succeeded) => this.repairs.attempted('database', 'reconnect', succeeded));
+    this.database.explainOutages(() => diskFullIn(this.embedded?.trouble));
     this.database.connect(this.url);
     if (!(await this.bringUp())) this.background = this.keepTrying(onFatal);
     const watch = new PeriodicLoop({
@@ -75,7 +78,10 @@ export class PersistenceLifecycle {
     });
     const started = await Promise.allSettled([this.embedded.start()]);
     const [result] = started;
-    if (result.status === 'fulfilled') return result.value.url;
+    if (result.status === 'fulfilled') {
+      this.dataDirectory = result.value.directory;
+      return result.value.url;
+    }
     throw translated(result.reason);
   }
 
@@ -148,7 +154,8 @@ export class PersistenceLifecycle {
   }
 
   private async reportDown(cause: unknown): Promise<void> {
-    const error = cause instanceof ComponentError ? cause : ComponentError.database('DATABASE_UNAVAILABLE', { cause });
+    const known = cause instanceof ComponentError ? cause : diskFullIn(cause);
+    const error = known ?? ComponentError.database('DATABASE_UNAVAILABLE', { cause });
     await this.reporter.report(error, { operation: 'database.probe' });
   }
 }
@@ -159,8 +166,16 @@ function isWaitedFor({ definition, reason, details }: ComponentError): boolean {
   return definition.retryable || (reason === 'DATABASE_QUERY_FAILED' && details['sqlstate'] === undefined);
 }
 
+/** Null for a server that ended for another reason. */
+function diskFullIn(error: unknown): ComponentError | null {
+  if (!(error instanceof EmbeddedPostgresError) || error.details['sqlstate'] !== DISK_FULL) return null;
+  return ComponentError.database('DATABASE_DISK_FULL', { cause: error, details: error.details });
+}
+
 function translated(error: unknown): unknown {
   if (!(error instanceof EmbeddedPostgresError)) return error;
+  const full = diskFullIn(error);
+  if (full !== null) return full;
   const options = { cause: error, details: error.details };
   return error.reason === 'EMBEDDED_POSTGRES_FAILED'
     ? ComponentError.database(error.reason, options)

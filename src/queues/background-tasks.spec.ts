@@ -14,6 +14,7 @@ import { TaskStore } from '../tasks/task.store';
 import { TasksIndicator } from '../tasks/tasks.indicator';
 import { BullTaskQueue } from './bull-task-queue';
 import { BACKENDS, createHost, type TestBackend, until } from './queues.fixture';
+import { TaskCanary } from './task-canary.service';
 import { TaskProcessor } from './task.processor';
 
 const HOUR = 3_600_000;
@@ -65,16 +66,17 @@ describe.each(BACKENDS)('background tasks on %s', (_name, start) => {
     const discovery = { getProviders: () => tasks.map((instance) => ({ instance })) } as unknown as DiscoveryService;
     const registry = new TaskRegistry(discovery);
     registry.onModuleInit();
+    const canary = new TaskCanary();
     const [store, queue, attempts] = [
       new TaskStore(database),
-      new BullTaskQueue(host),
+      new BullTaskQueue(host, canary),
       new TaskAttempts(reporter, metrics),
     ];
     const cluster = new ClusterTasks(registry, attempts, store, queue);
     const watch = new TaskWatch(registry, store, queue, database, reporter, metrics);
     const local = new ProcessTasks(registry, attempts);
     const indicator = new TasksIndicator(watch, local, queue, database);
-    const processor = new TaskProcessor(cluster, database);
+    const processor = new TaskProcessor(cluster, database, canary);
     await host.open({ 'background-tasks': (data, attempt) => processor.process(data, attempt) });
     const close = async () => {
       processor.stop();
@@ -155,12 +157,15 @@ describe.each(BACKENDS)('background tasks on %s', (_name, start) => {
       const [letter] = await jobsOf(node).getFailed();
       expect(letter!.failedReason).toMatch(/^BACKGROUND_TASK_FAILED_2: /);
       await node.watch.look();
-      expect(await node.indicator.check()).toMatchObject({ status: 'degraded', problem: 'Failing: test.broken' });
+      expect(await node.indicator.check(AbortSignal.timeout(5_000))).toMatchObject({
+        status: 'degraded',
+        problem: 'Failing: test.broken',
+      });
       chore.work = async () => undefined;
       await letter!.retry();
       await until(async () => (await stateOf(node, 'test.broken')).failing_since === null);
       await node.watch.look();
-      expect(await node.indicator.check()).toMatchObject({ status: 'healthy' });
+      expect(await node.indicator.check(AbortSignal.timeout(5_000))).toMatchObject({ status: 'healthy' });
     });
 
     it('counts as failed when it takes too long, and hears of it', async () => {
@@ -227,13 +232,43 @@ describe.each(BACKENDS)('background tasks on %s', (_name, start) => {
       await until(async () => !(await stateOf(node, 'test.lost')).overdue);
     });
 
+    it('is done, and one that does nothing goes the way of all and leaves nothing', async () => {
+      const node = await createNode([new Chore('test.well', { everyMs: HOUR })]);
+      await node.watch.look();
+      await until(async () => (await stateOf(node, 'test.well')).last_success_at !== null);
+      await node.watch.look();
+      for (let time = 0; time < 3; time += 1) {
+        const found = await node.indicator.check(AbortSignal.timeout(5_000));
+        expect(found).toMatchObject({ status: 'healthy', details: { round_trip_ms: expect.any(Number) } });
+      }
+      expect(
+        (await database.query<{ name: string }>('SELECT name FROM background_tasks')).map(({ name }) => name),
+      ).toEqual(['test.well']);
+      const jobs = await jobsOf(node).getJobs(['completed', 'failed', 'waiting', 'active']);
+      expect(jobs.filter(({ name }) => name === 'health-check')).toEqual([]);
+      expect(reasons(node)).toEqual([]);
+    });
+
+    it('is missed when none is done for some checks, and not for one that is late', async () => {
+      const node = await createNode([new Chore('test.well', { everyMs: HOUR })]);
+      await node.watch.look();
+      await until(async () => (await stateOf(node, 'test.well')).last_success_at !== null);
+      await node.watch.look();
+      await node.host.stopTaking();
+      for (const status of ['healthy', 'healthy', 'degraded'])
+        expect(await node.indicator.check(AbortSignal.timeout(100))).toMatchObject({ status });
+    });
+
     it('says which task is overdue while its queue is paused', async () => {
       const node = await createNode([new Chore('test.paused', { everyMs: HOUR })]);
       await jobsOf(node).pause();
       await node.watch.look();
       await dueAgo('test.paused', 2 * 3_600);
       await node.watch.look();
-      expect(await node.indicator.check()).toMatchObject({ status: 'failed', problem: 'Overdue: test.paused' });
+      expect(await node.indicator.check(AbortSignal.timeout(5_000))).toMatchObject({
+        status: 'failed',
+        problem: 'Overdue: test.paused',
+      });
       await jobsOf(node).resume();
       await until(async () => (await stateOf(node, 'test.paused')).last_success_at !== null);
     });

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { TaskQueue } from '../tasks';
 import { inTime } from './in-time';
 import { QueueHost } from './queue-host';
+import { TaskCanary } from './task-canary.service';
 
 const QUEUE = 'background-tasks';
 const TIMEOUT_MS = 5_000;
@@ -10,7 +11,10 @@ const TIMEOUT_MS = 5_000;
 /** Background tasks as job schedulers of the queue `background-tasks`. */
 @Injectable()
 export class BullTaskQueue extends TaskQueue {
-  constructor(private readonly host: QueueHost) {
+  constructor(
+    private readonly host: QueueHost,
+    private readonly canary: TaskCanary,
+  ) {
     super();
   }
 
@@ -36,6 +40,10 @@ export class BullTaskQueue extends TaskQueue {
     const jobId = `${task}-${randomUUID()}`;
     await inTime(QUEUE, TIMEOUT_MS, () => this.queue.add(task, { task }, { jobId, attempts }));
     return jobId;
+  }
+
+  override roundTrip(signal: AbortSignal): Promise<void> {
+    return inTime(QUEUE, TIMEOUT_MS, () => this.host.taskRoundTrip(this.canary, signal));
   }
 
   private get queue() {

@@ -3,6 +3,7 @@ import { ErrorCode, type Job, WaitingError } from 'bullmq';
 import { within } from '../errors';
 import type { Attempted } from './job-failures';
 import { BackendWorker, type HostedQueue, type QueueConnections } from './bull';
+import { oldestWaiting } from './oldest-waiting';
 import { type QueueName, QUEUES, WORKER_OPTIONS } from './queue-definitions';
 import type { QueueMetrics } from './queue-metrics';
 
@@ -115,7 +116,7 @@ export class HostedWorker {
     const before = this.oldest;
     this.oldest = null;
     if (this.active >= this.options.concurrency || (await queue.isPaused())) return false;
-    const [job] = await queue.getJobs(['waiting'], 0, 0, true);
+    const job = await oldestWaiting(queue);
     if (job?.id === undefined) return false;
     this.oldest = before?.id === job.id ? before : { id: job.id, since: performance.now() };
     return performance.now() - this.oldest.since > STUCK_AFTER_MS;

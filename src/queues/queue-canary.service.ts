@@ -10,7 +10,7 @@ const LOOK_AGAIN_MS = 50;
 @Injectable()
 export class QueueCanary {
   /** Always the same: of one that nobody does there is never a second, however long that lasts. */
-  private readonly id = uuidv7();
+  readonly id = `health-check-${uuidv7()}`;
   private done: (() => void) | null = null;
 
   /** The processor of the queue `health-checks`. */
@@ -20,7 +20,12 @@ export class QueueCanary {
 
   /** Resolves when the job is in the queue. */
   async send(queue: HostedQueue): Promise<void> {
-    await queue.add('health-check', { id: this.id }, { jobId: this.id });
+    const opts = { jobId: this.id, removeOnComplete: true, removeOnFail: true };
+    await queue.add('health-check', this.dataOf(this.id), opts);
+  }
+
+  protected dataOf(id: string): object {
+    return { id };
   }
 
   /** Resolves when a worker of any process has done a job that is sent now; rejects when `signal` says so. */

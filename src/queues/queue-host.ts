@@ -94,6 +94,11 @@ export class QueueHost {
     else await this.canary.send(queue);
   }
 
+  /** The same for a background task that does nothing. */
+  async taskRoundTrip(canary: QueueCanary, signal: AbortSignal): Promise<void> {
+    if ((this.opened?.workers.size ?? 0) > 0) await canary.fly(this.queue('background-tasks'), signal);
+  }
+
   /** The workers take no jobs any more; those that are worked on go on. */
   async stopTaking(): Promise<void> {
     await Promise.all([...(this.opened?.workers.values() ?? [])].map((worker) => worker.stopTaking()));

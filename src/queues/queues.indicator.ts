@@ -4,6 +4,7 @@ import { classify, ComponentError } from '../errors';
 import { Database } from '../persistence';
 import { type HealthFinding, HealthIndicator } from '../telemetry';
 import type { HostedQueue } from './bull';
+import { oldestWaiting } from './oldest-waiting';
 import { QueueBackend } from './queue-backend';
 import { QueueHost } from './queue-host';
 import { type QueueFigures, QueueMetrics } from './queue-metrics';
@@ -112,10 +113,10 @@ function judge(queues: readonly Figures[]): HealthFinding {
 }
 
 async function figuresOf(queue: HostedQueue): Promise<Figures> {
-  const [counts, paused, [next]] = await Promise.all([
+  const [counts, paused, next] = await Promise.all([
     queue.getJobCounts(...STATES),
     queue.isPaused(),
-    queue.getJobs(['waiting'], 0, 0, true),
+    oldestWaiting(queue),
   ]);
   const count = (...states: string[]): number => states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
   const longest = next === undefined ? undefined : Math.max(0, Date.now() - next.timestamp - next.delay);

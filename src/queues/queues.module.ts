@@ -23,6 +23,7 @@ import { QueuesLifecycle } from './queues-lifecycle.service';
 import { RedisQueues } from './redis-queues';
 import { RecoveryProcessor } from './recovery.processor';
 import { RunProcessor } from './run.processor';
+import { TaskCanary } from './task-canary.service';
 import { TaskProcessor } from './task.processor';
 
 /** The backend that BullMQ runs on is chosen here and nowhere else: Redis where it is configured, else PostgreSQL. */
@@ -50,6 +51,7 @@ function chooseBackend(config: AppConfig, persistence: PersistenceLifecycle, red
     QueuesLifecycle,
     RecoveryProcessor,
     RunProcessor,
+    TaskCanary,
     TaskProcessor,
   ],
   exports: [BullDeliveryQueue, BullRecoveryQueue, BullRunQueue, BullTaskQueue, QueueHost, QueuesLifecycle],

@@ -3,7 +3,11 @@ import { classify, type Reason } from '../errors';
 import type { Database } from '../persistence';
 
 const LOOK_AGAIN_MS = 200;
-const AWAY: ReadonlySet<Reason> = new Set<Reason>(['DATABASE_UNAVAILABLE', 'DATABASE_CREDENTIALS']);
+const AWAY: ReadonlySet<Reason> = new Set<Reason>([
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_CREDENTIALS',
+  'DATABASE_DISK_FULL',
+]);
 
 /**
  * Does the work of a job; when it meets an outage of the database, waits that out and does it again: a job that failed would come again

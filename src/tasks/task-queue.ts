@@ -8,6 +8,9 @@ export abstract class TaskQueue {
 
   abstract unschedule(task: string): Promise<void>;
 
+  /** Resolves when a task that does nothing was woken and is done; at once in a process that runs none. @throws QUEUE_UNAVAILABLE, also when `signal` says so */
+  abstract roundTrip(signal: AbortSignal): Promise<void>;
+
   /** Wakes the task once, now. @returns the id of the job */
   abstract runOnce(task: string, attempts: number): Promise<string>;
 }

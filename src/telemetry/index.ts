@@ -1,3 +1,4 @@
+export { CallHistory, describeUnreliable, type Unreliable } from './call-history';
 export { HealthIndicator, type HealthFinding } from './health-indicator';
 export { createLogger, httpLogging, LOGGER, type Logger } from './logger';
 export { MetricsRegistry } from './metrics-registry';

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ComponentReport } from '@clarion/protocol';
+import { loadConfig } from '../../src/config';
+import { figuresOf, WATCHES, withAges } from '../../src/health/figures';
 import { StoppablePostgres } from '../faults/stoppable-postgres';
 import { ChatClient } from '../support/chat-client';
 import { ClarionProcess } from '../support/clarion-process';
@@ -20,6 +22,14 @@ interface Scenario {
   end?(): Promise<void> | void;
 }
 
+interface Watched {
+  readonly value: number;
+  readonly limit: number;
+  readonly direction: 'rises' | 'falls';
+}
+
+/** As of a process that is told nothing else. */
+const CONFIG = loadConfig({});
 const PRELOAD = join(__dirname, 'preload.js');
 const REFRESH = { HEALTH_REFRESH_MS: '1000', DRILL_AGENT: '1' };
 
@@ -57,19 +67,18 @@ async function disk(cleared: 'a little' | 'enough'): Promise<Scenario> {
   };
 }
 
-/** A network to the database that becomes slower and slower. */
-async function latency(): Promise<Scenario> {
+/** A process whose network to the database is as slow as `delayMs` says. */
+async function behindSlowNetwork(delayMs: () => number, env: Record<string, string> = {}): Promise<Scenario> {
   const postgres = await StoppablePostgres.start();
   const target = new URL(postgres.url);
   const { hostname, port } = target;
-  let delayMs = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
     const pass = (from: Socket, to: Socket): void => {
       let due = 0;
       from.on('data', (chunk) => {
         // Never before what came before it.
-        due = Math.max(due, performance.now() + delayMs * (0.7 + 0.6 * Math.random()));
+        due = Math.max(due, performance.now() + delayMs() * (0.7 + 0.6 * Math.random()));
         setTimeout(() => to.write(chunk), Math.max(0, due - performance.now()));
       });
       from.on('close', () => to.destroy()).on('error', () => to.destroy());
@@ -80,10 +89,9 @@ async function latency(): Promise<Scenario> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   target.port = String((server.address() as AddressInfo).port);
-  const clarion = await ClarionProcess.start({ env: { ...REFRESH, DATABASE_URL: target.href } });
+  const clarion = await ClarionProcess.start({ env: { ...REFRESH, DATABASE_URL: target.href, ...env } });
   return {
     clarion,
-    step: (share) => void (delayMs = 700 * share ** 2),
     end: async () => {
       server.close();
       await postgres.dispose();
@@ -91,14 +99,43 @@ async function latency(): Promise<Scenario> {
   };
 }
 
+/** A network to the database that becomes slower and slower. */
+async function latency(): Promise<Scenario> {
+  let delayMs = 0;
+  const scenario = await behindSlowNetwork(() => delayMs);
+  return { ...scenario, step: (share) => void (delayMs = 700 * share ** 2) };
+}
+
+/** More and more is read through few connections to a database some way off, until all of them are in use. */
+async function pool(): Promise<Scenario> {
+  const scenario = await behindSlowNetwork(() => 25, { DATABASE_POOL_SIZE: '10' });
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, (_, index) => connectAs(scenario.clarion, `user${index}`)),
+  );
+  const ask = (): void => {
+    const client = clients[Math.floor(Math.random() * clients.length)];
+    client?.socket.emit('thread_list', { limit: 1 });
+  };
+  return {
+    ...scenario,
+    step: (share) => {
+      // Spread over the second, as users are.
+      const requests = Math.floor((40 + 520 * share) * (0.7 + 0.6 * Math.random()));
+      for (let n = 0; n < requests; n += 1) setTimeout(ask, 1000 * Math.random());
+    },
+    end: async () => {
+      clients.forEach((client) => client.close());
+      await scenario.end?.();
+    },
+  };
+}
+
+async function connectAs(clarion: ClarionProcess, user: string): Promise<ChatClient> {
+  return ChatClient.connect(clarion.url, { token: await clarion.token(user) });
+}
+
 async function talk(clarion: ClarionProcess, user: string, drill: object): Promise<void> {
-  const response = await fetch(`${clarion.url}/auth/dev-token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ user }),
-  });
-  const { token } = (await response.json()) as { token: string };
-  const client = await ChatClient.connect(clarion.url, { token });
+  const client = await connectAs(clarion, user);
   client.socket.emit('chat_message', {
     client_message_id: `m${Date.now()}${Math.floor(Math.random() * 1e6)}`,
     agent: 'drill',
@@ -143,46 +180,58 @@ const SCENARIOS: Record<string, (seconds: number) => Promise<Scenario>> = {
   disk: () => disk('a little'),
   rotation: () => disk('enough'),
   latency,
+  pool,
   backlog,
   leak: (seconds) => distressed('leak', seconds, '--max-old-space-size=140'),
   cache: (seconds) => distressed('cache', seconds, '--max-old-space-size=200'),
   lag: (seconds) => distressed('block', seconds),
 };
 
-/** Every number of a report, by its path. */
-function figuresOf(report: ComponentReport): Record<string, number> {
-  const figures: Record<string, number> = {};
-  const walk = (path: string, value: unknown): void => {
-    if (typeof value === 'number') figures[path] = value;
-    else if (typeof value === 'object' && value !== null)
-      for (const [key, inner] of Object.entries(value)) walk(`${path}.${key}`, inner);
-  };
-  for (const [name, detail] of Object.entries(report.component_details)) {
-    walk(name, detail.details ?? {});
-    if (typeof detail.latency_ms === 'number') figures[`${name}.latency_ms`] = detail.latency_ms;
-    figures[`${name}.failed`] = Number(detail.status === 'failed');
-  }
-  return figures;
+/** What of a report is watched, by component and figure. */
+function watchedIn(report: ComponentReport): Map<string, Watched> {
+  const found = Object.entries(report.component_details).flatMap(([component, detail]) => {
+    const { latency_ms } = detail;
+    const all = withAges(typeof latency_ms !== 'number' ? figuresOf(detail) : { ...figuresOf(detail), latency_ms });
+    return Object.entries(all).flatMap(([figure, value]): [string, Watched][] => {
+      const watch = WATCHES.find((candidate) => candidate.figure.test(figure));
+      const limit = watch?.limit(all, CONFIG);
+      if (watch === undefined || limit === undefined) return [];
+      return [[`${component}.${figure}`, { value: Math.round(value), limit, direction: watch.direction }]];
+    });
+  });
+  return new Map(found);
+}
+
+function seriesOf(samples: readonly Map<string, Watched>[]) {
+  const known = new Map(samples.flatMap((sample) => [...sample]));
+  const all = [...known].map(([figure, { limit, direction }]) => {
+    return { figure, limit, direction, values: samples.map((sample) => sample.get(figure)?.value ?? null) };
+  });
+  // What never moves is no series.
+  return all.filter(({ values }) => new Set(values).size > 2);
 }
 
 async function main([name = '', seconds = '480', file = 'recorded.json']: string[]): Promise<void> {
   const scenario = await SCENARIOS[name]?.(Number(seconds));
   if (scenario === undefined) throw new Error(`one of ${Object.keys(SCENARIOS).join(', ')}`);
   const began = Date.now();
-  const samples: Record<string, number>[] = [];
+  const at: number[] = [];
+  const samples: Map<string, Watched>[] = [];
   while (Date.now() - began < Number(seconds) * 1000 && !scenario.clarion.exited) {
-    const at = Math.round((Date.now() - began) / 100) / 10;
+    const now = Math.round((Date.now() - began) / 100) / 10;
     const [answer] = await Promise.allSettled([
       fetch(`${scenario.clarion.url}/health/components`, { signal: AbortSignal.timeout(900) }),
-      scenario.step?.(at / Number(seconds)),
+      scenario.step?.(now / Number(seconds)),
     ]);
     const [report] = await Promise.allSettled([answer.status === 'fulfilled' ? answer.value.json() : null]);
     const found = report.status === 'fulfilled' ? (report.value as ComponentReport | null) : null;
-    if (found !== null) samples.push({ at, ...figuresOf(found) });
-    await delay(Math.max(0, at * 1000 + 1000 - (Date.now() - began)));
+    at.push(now);
+    samples.push(found === null ? new Map() : watchedIn(found));
+    await delay(Math.max(0, now * 1000 + 1000 - (Date.now() - began)));
   }
   const { exited } = scenario.clarion;
-  writeFileSync(file, JSON.stringify({ scenario: name, seconds: (Date.now() - began) / 1000, died: exited, samples }));
+  const took = Math.round((Date.now() - began) / 1000);
+  writeFileSync(file, JSON.stringify({ scenario: name, seconds: took, died: exited, at, figures: seriesOf(samples) }));
   await scenario.clarion.dispose();
   await scenario.end?.();
 }

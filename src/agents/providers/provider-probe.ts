@@ -6,6 +6,8 @@ import { reasonOfStatus } from './provider-failure';
 
 /** The longest look; never longer than a model may be silent. */
 const PROBE_MS = 10_000;
+/** While it is away, so that its return is seen. */
+const AWAY_EVERY_MS = 5_000;
 const MAX_LIST_BYTES = 4_194_304;
 
 /** What the last look at the provider found. */
@@ -28,8 +30,11 @@ export class ProviderProbe implements OnApplicationBootstrap, OnApplicationShutd
     private readonly config: AppConfig,
     reporter: FailureReporter,
   ) {
-    const work = async (): Promise<void> => void (this.last = await this.look());
-    this.loop = new PeriodicLoop({ name: 'provider.probe', everyMs: config.llm.probeEveryMs, work, reporter });
+    const everyMs = Math.min(config.llm.probeEveryMs, AWAY_EVERY_MS);
+    const work = async (): Promise<void> => {
+      if (this.isDue(everyMs)) this.last = await this.look();
+    };
+    this.loop = new PeriodicLoop({ name: 'provider.probe', everyMs, work, reporter });
   }
 
   get configured(): boolean {
@@ -44,6 +49,12 @@ export class ProviderProbe implements OnApplicationBootstrap, OnApplicationShutd
 
   async onApplicationShutdown(): Promise<void> {
     await this.loop.stop();
+  }
+
+  /** @param turnMs a look that would be due within half of that is made now */
+  private isDue(turnMs: number): boolean {
+    if (this.last === null || this.last.failure !== null) return true;
+    return Date.now() - this.last.at.getTime() >= this.config.llm.probeEveryMs - turnMs / 2;
   }
 
   private async look(): Promise<Probe> {

@@ -9,6 +9,7 @@ import {
 } from 'cockatiel';
 import type { z } from 'zod';
 import { ComponentError } from '../../errors';
+import { CallHistory } from '../../telemetry';
 import { invalidAnswer, isServiceFailure, requestFailure } from './service-failure';
 
 /** A key set of a hundred keys has a quarter of this. */
@@ -27,6 +28,8 @@ export interface Question {
 
 /** One endpoint of the auth service: bounded in time and size, tried twice, and left alone for a moment where it keeps failing. */
 export class AuthEndpoint {
+  /** Of what was asked, and not of what the circuit kept from being asked. */
+  readonly history = new CallHistory<ComponentError>();
   private failure: ComponentError | null = null;
   private answeredAt = -Infinity;
   private readonly breaker = circuitBreaker(handleWhen(wearsOut), {
@@ -63,6 +66,7 @@ export class AuthEndpoint {
     try {
       const answer = await this.policy.execute(() => this.attempt(question, schema, signal));
       this.failure = null;
+      this.history.succeeded();
       this.answeredAt = performance.now();
       return answer;
     } catch (error) {
@@ -90,7 +94,9 @@ export class AuthEndpoint {
       const details = { endpoint: this.name, failing: this.failure?.reason };
       return ComponentError.authentication('AUTH_CIRCUIT_OPEN', { details, cause: this.failure ?? error });
     }
-    if (isServiceFailure(error) && error.reason !== this.failure?.reason) this.failure = error;
+    if (!isServiceFailure(error)) return error;
+    this.history.failed(error);
+    if (error.reason !== this.failure?.reason) this.failure = error;
     return error;
   }
 }

@@ -110,6 +110,21 @@ describe('a failure of the service', () => {
     expect(remote.introspector?.outage).toBeNull();
   });
 
+  it('of which half are is trouble that a good answer does not end, until there was none for seconds', async () => {
+    for (let turn = 0; turn < 3; turn += 1) {
+      answerWith(401, '{"error":"invalid_client"}');
+      await refusalOf(verifier, await provider.opaque('alice'));
+      provider.answerBy(null);
+      expect(await refusalOf(verifier, await provider.opaque('alice'))).toBe('accepted');
+    }
+    expect(remote.introspector?.outage).toBeNull();
+    expect(remote.introspector?.trouble).toMatchObject({
+      calls: 6,
+      failures: 3,
+      cause: { reason: 'AUTH_CREDENTIALS_REFUSED' },
+    });
+  });
+
   it('is not one where a second try helps', async () => {
     let cut = 0;
     provider.answerBy((request) => {

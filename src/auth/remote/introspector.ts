@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { ComponentError } from '../../errors';
+import type { Unreliable } from '../../telemetry';
 import type { Claims } from '../token-format';
 import type { Address } from './address';
 import type { AuthEndpoint } from './auth-endpoint';
@@ -34,6 +35,10 @@ export class Introspector implements RemoteSource {
 
   get outage(): ComponentError | null {
     return this.address.outage ?? this.endpoint.outage;
+  }
+
+  get trouble(): Unreliable<ComponentError> | null {
+    return this.endpoint.history.trouble;
   }
 
   /** The claims of an active token; null for any other. @throws ComponentError what `AuthEndpoint` throws */

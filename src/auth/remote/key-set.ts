@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createLocalJWKSet, errors } from 'jose';
 import { z } from 'zod';
 import { ComponentError } from '../../errors';
+import type { Unreliable } from '../../telemetry';
 import { type KeyHint, KeySource } from '../key-source';
 import type { Address } from './address';
 import type { AuthEndpoint } from './auth-endpoint';
@@ -49,6 +50,10 @@ export class KeySet extends KeySource implements RemoteSource {
 
   get outage(): ComponentError | null {
     return this.address.outage ?? this.endpoint.outage;
+  }
+
+  get trouble(): Unreliable<ComponentError> | null {
+    return this.endpoint.history.trouble;
   }
 
   /** Whether there are keys to verify tokens with while the service is away. */

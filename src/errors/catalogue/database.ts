@@ -24,7 +24,13 @@ export const DATABASE = defineReasons('Database', {
   DATABASE_CAPACITY: {
     severity: 'critical',
     http: 503,
-    message: 'The database has no connections, memory or disk left',
+    message: 'The database has no connections or memory left',
+    retryAfterMs: 5_000,
+  },
+  DATABASE_DISK_FULL: {
+    severity: 'critical',
+    http: 503,
+    message: 'The disk of the database is full',
     retryAfterMs: 5_000,
   },
   DATABASE_CONFLICT: {

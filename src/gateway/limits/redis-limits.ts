@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { classify, ComponentError, PeriodicLoop, within, type FailureReporter } from '../../errors';
-import { executePipeline, type RedisConnections } from '../../redis';
+import { ComponentError, PeriodicLoop, within, type FailureReporter } from '../../errors';
+import { executePipeline, type RedisConnections, redisError } from '../../redis';
 import type { InProcessLimits } from './in-process-limits';
 import { UserLimits, type LimitsPerUser } from './user-limits';
 
@@ -114,9 +114,10 @@ export class RedisLimits extends UserLimits implements OnApplicationBootstrap, O
 
   /** An outage is reported by those who watch the connection. */
   private reportOnce(error: unknown): void {
-    if (this.failing || classify(error, 'Redis').reason === 'REDIS_UNAVAILABLE') return;
+    const failure = redisError(error);
+    if (this.failing || failure.reason === 'REDIS_UNAVAILABLE') return;
     this.failing = true;
-    void this.reporter.report(error, { operation: 'limits.shared', component: 'Redis' });
+    void this.reporter.report(failure, { operation: 'limits.shared', component: 'Redis' });
   }
 
   private async renew(): Promise<void> {

@@ -6,7 +6,7 @@ import { acquireDataDirLock, type DataDirLock } from './data-dir-lock';
 import { codeOf, EmbeddedPostgresError } from './embedded-postgres.error';
 import { endLeftovers } from './leftovers';
 import { locateBinaries, type PostgresBinaries } from './postgres-binaries';
-import { freePort, Postmaster } from './postmaster';
+import { DISK_FULL, freePort, hasRoom, Postmaster } from './postmaster';
 import { pause } from './processes';
 import { untilReady } from './readiness';
 
@@ -35,6 +35,8 @@ const HOST = '127.0.0.1';
 const DATABASE = 'clarion';
 const START_ATTEMPTS = 4;
 const FIRST_BACKOFF_MS = 100;
+/** To start it on a full disk would only fill its log. */
+const ROOM_LOOK_MS = 250;
 const LAST_BACKOFF_MS = 5_000;
 /** Having been up for so long makes the next failure a first one. */
 const STEADY_MS = 10_000;
@@ -48,6 +50,8 @@ export class EmbeddedPostgres {
   private readonly stopping = new AbortController();
   private readonly locks: DataDirLock[] = [];
   private backoffMs = FIRST_BACKOFF_MS;
+  /** Why there is no server, as of its end or the last attempt to start it; null while there is one. */
+  trouble: EmbeddedPostgresError | null = null;
   private cluster: string | null = null;
   private port: number | null = null;
   private postmaster: Postmaster | null = null;
@@ -123,12 +127,14 @@ export class EmbeddedPostgres {
       if (this.stopping.signal.aborted) return;
       const failure = await postmaster.failure('PostgreSQL has ended by itself');
       this.options.log('error', failure.message, failure.details);
+      this.trouble = failure;
       this.options.onDown?.(failure);
       if (performance.now() - upSince >= STEADY_MS) this.backoffMs = FIRST_BACKOFF_MS;
-      await this.backOff();
+      await this.backOff(failure);
       const next = await this.launchRepeatedly(server, Infinity);
       if (next instanceof EmbeddedPostgresError) return; // told to stop
       postmaster = next;
+      this.trouble = null;
       this.options.log('info', 'PostgreSQL is up again', { pid: postmaster.pid, port: this.port });
       this.options.onUp?.(this.url(server.password));
     }
@@ -139,8 +145,9 @@ export class EmbeddedPostgres {
     for (let attempt = 1; ; attempt++) {
       const result = await this.launch(server);
       if (result instanceof Postmaster || attempt >= attempts || this.stopping.signal.aborted) return result;
+      this.trouble = result;
       this.options.log('error', result.message, { ...result.details, attempt });
-      await this.backOff();
+      await this.backOff(result);
     }
   }
 
@@ -168,10 +175,13 @@ export class EmbeddedPostgres {
     await rm(join(cluster, 'postmaster.pid'), { force: true });
   }
 
-  private async backOff(): Promise<void> {
+  private async backOff({ details: { sqlstate } }: EmbeddedPostgresError): Promise<void> {
+    const { signal } = this.stopping;
     const wait = this.backoffMs;
     this.backoffMs = Math.min(wait * 2, LAST_BACKOFF_MS);
-    await pause(wait, this.stopping.signal);
+    await pause(wait, signal);
+    if (sqlstate !== DISK_FULL || this.supervision === null || this.cluster === null) return;
+    while (!signal.aborted && !(await hasRoom(this.cluster))) await pause(ROOM_LOOK_MS, signal);
   }
 
   private async shutDown(): Promise<void> {

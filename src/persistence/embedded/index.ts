@@ -1,3 +1,4 @@
+export { DISK_FULL } from './postmaster';
 export { EmbeddedPostgres, type EmbeddedPostgresInfo, type EmbeddedPostgresOptions } from './embedded-postgres';
 export { EmbeddedPostgresError, type EmbeddedPostgresReason } from './embedded-postgres.error';
 export { findPostgresAccount, type PostgresAccount } from './postgres-account';

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { open, rename, stat } from 'node:fs/promises';
+import { open, rename, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { ClusterHome } from './cluster-home';
 import { EmbeddedPostgresError } from './embedded-postgres.error';
@@ -11,6 +11,9 @@ import { pause, runAs, send } from './processes';
 /** From the first to before the second. */
 const PORTS = [10_240, 32_768] as const;
 const LOG_LIMIT = 10 * 1024 * 1024;
+export const DISK_FULL = '53100';
+/** What PostgreSQL takes at once for its log of changes; without it, it can neither go on nor start. */
+const WAL_SEGMENT = 16 * 1024 * 1024;
 const TAIL_LIMIT = 4_096;
 const FAST_SHUTDOWN_LIMIT_MS = 10_000;
 const IMMEDIATE_SHUTDOWN_LIMIT_MS = 6_000;
@@ -30,6 +33,8 @@ const SETTINGS = {
   log_min_messages: 'log',
   log_checkpoints: 'off',
   logging_collector: 'off',
+  // With the SQLSTATE, by which its end is understood.
+  log_line_prefix: '%m [%p] %e ',
 };
 
 /** One running PostgreSQL server: from its start to its exit. */
@@ -38,11 +43,13 @@ export class Postmaster {
   readonly exited: Promise<string>;
   running = true;
   private readonly child: ChildProcess;
+  private readonly cluster: string;
   private readonly logFile: string;
   private readonly logStart: number;
 
-  private constructor(child: ChildProcess, logFile: string, logStart: number) {
+  private constructor(child: ChildProcess, cluster: string, logFile: string, logStart: number) {
     this.child = child;
+    this.cluster = cluster;
     this.logFile = logFile;
     this.logStart = logStart;
     this.exited = new Promise((resolve) => {
@@ -67,7 +74,7 @@ export class Postmaster {
         ...runAs(home.account),
         stdio: ['ignore', log.fd, log.fd],
       });
-      return new Postmaster(child, logFile, size);
+      return new Postmaster(child, home.cluster, logFile, size);
     } finally {
       await log.close();
     }
@@ -95,7 +102,10 @@ export class Postmaster {
   /** What its failure looks like: how it ended, and the end of what it has written. */
   async failure(message: string, cause?: unknown): Promise<EmbeddedPostgresError> {
     const exit = this.running ? null : await this.exited;
-    const details = { pid: this.child.pid ?? null, exit, log_file: this.logFile, log: await this.logTail() };
+    const log = await this.logTail();
+    // A full disk takes no log line that says so.
+    const sqlstate = fatalState(log) ?? ((await hasRoom(this.cluster)) ? null : DISK_FULL);
+    const details = { pid: this.child.pid ?? null, exit, sqlstate, log_file: this.logFile, log };
     return new EmbeddedPostgresError('EMBEDDED_POSTGRES_FAILED', message, { details, cause });
   }
 
@@ -118,6 +128,22 @@ export class Postmaster {
       await log.close();
     }
   }
+}
+
+/** Whether a server could start there, for all that its disk is concerned. */
+export async function hasRoom(cluster: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(cluster);
+  return bavail * bsize >= WAL_SEGMENT;
+}
+
+const FATAL_LINE = /^\S+ \S+ \S+ \[\d+\] (\w{5}) (?:PANIC|FATAL): /gm;
+/** Of clients that came while it was starting or ending, or were sent away: classes 28, 3D and 57P. */
+const ABOUT_CLIENTS = /^(?:28|3D|57P)/;
+
+/** The SQLSTATE of what ended the server, as far as it has said; null where it has not. */
+function fatalState(log: string): string | null {
+  const states = [...log.matchAll(FATAL_LINE)].map(([, state = '']) => state);
+  return states.findLast((state) => !ABOUT_CLIENTS.test(state)) ?? null;
 }
 
 async function rotate(logFile: string): Promise<void> {

@@ -4,7 +4,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { FaultyProxy } from '../../support/faulty-proxy';
-import { administrate, adminUrl } from '../../support/database';
+import { administrate, adminUrl, rowsOf } from '../../support/database';
 import { fails } from '../../support/llm-server';
 import type { Fault } from './matrix';
 import type { World } from './world';
@@ -207,6 +207,31 @@ export const diskFull: Injection = async ({ processes: [clarion] }) => {
   limit('0');
   return async () => limit('unlimited');
 };
+
+/** What is written to files that have room already is taken still: the log of changes for a while. */
+export const ownDiskFull: Injection = async ({ disk }) => {
+  disk.fill();
+  return async () => disk.makeRoom();
+};
+
+/** PostgreSQL ends where its log of changes cannot go on, and cannot start. */
+export const ownDiskFullOfLog: Injection = async (world) => {
+  const { databaseUrl } = world;
+  world.disk.fill();
+  const goOn = `SELECT pg_switch_wal(), pg_logical_emit_message(true, 'matrix', repeat('x', 8000))`;
+  for (;;) {
+    const [written] = await Promise.allSettled([rowsOf(databaseUrl, goOn)]);
+    if (written.status === 'rejected') return async () => world.disk.makeRoom();
+  }
+};
+
+export const ownDiskFullAgainAndAgain: Injection = async ({ disk }) =>
+  again(
+    () => disk.fill(),
+    FLAP_DOWN_MS,
+    () => disk.makeRoom(),
+    FLAP_UP_MS,
+  );
 
 async function takeAway(directory: string): Promise<void> {
   await rename(directory, `${directory}.away`);

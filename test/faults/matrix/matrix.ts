@@ -29,6 +29,10 @@ export interface Row {
   readonly component: Component;
   /** As the health report and the alert name it. */
   readonly health: ComponentName;
+  /** What the report has to say of another component beside: its reason. */
+  readonly also?: { readonly component: ComponentName; readonly reason: Reason };
+  /** It may take a message and then no more: that run waits, as with any database that is away, or is told to be delayed; the next message is refused. */
+  readonly delays?: boolean;
   /** What stands on it and cannot be well without it. */
   readonly follows: readonly ComponentName[];
   readonly cells: Readonly<Record<Fault, Cell>>;
@@ -178,6 +182,23 @@ export const MATRIX = {
         noted: ['DATA_DIR_UNUSABLE'],
         because: `${NO_USER}. Full is played by a limit of the process on the size of files (RLIMIT_FSIZE), which needs no privilege`,
       },
+    },
+  },
+  'disk of the embedded PostgreSQL': {
+    component: 'Database',
+    health: 'environment',
+    also: { component: 'database', reason: 'DATABASE_DISK_FULL' },
+    delays: true,
+    follows: ['database', 'supervisor', 'bridge', 'queues', 'tasks'],
+    cells: {
+      down: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE'),
+      slow: { senseless: 'a database that is slow, whatever the cause, is one of the rows above' },
+      hanging: { senseless: 'as slow' },
+      flapping: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE'),
+      garbage: {
+        senseless: 'PostgreSQL finds by its checksums what a disk has garbled; no repair of ours would be one',
+      },
+      refusing: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE'),
     },
   },
   'alert channel': {

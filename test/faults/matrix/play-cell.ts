@@ -4,7 +4,7 @@ import { TERMINAL_EVENTS } from '@clarion/protocol';
 import { runLookup } from '../../../src/cli/lookup/run-lookup';
 import { CATALOGUE, type Reason } from '../../../src/errors';
 import type { Injection } from './injections';
-import type { CellToRun, Row } from './matrix';
+import type { CellToRun, Fault, Row } from './matrix';
 import { type LoggedFailure, Observed } from './observed';
 import type { Result } from './results';
 import { type Act, MatrixUser, type Outcome } from './user';
@@ -31,6 +31,7 @@ type Occurrence = Pick<ErrorBody, 'reason' | 'severity' | 'support_code'>;
 export interface Play {
   readonly name: string;
   readonly row: Row;
+  readonly fault: Fault;
   readonly reasons: readonly Reason[];
   readonly kind: CellToRun['kind'];
   readonly inject: Injection;
@@ -52,14 +53,17 @@ export async function playCell(world: World, play: Play): Promise<Result> {
   const health = new HealthWatch(world);
   const heal = await play.inject(world);
   let ended = false;
+  let endUse = async (): Promise<void> => undefined;
   try {
-    const { error, ms } =
-      play.kind === 'told' ? await firstFailure(user, play.act) : await noted(observed, play.reasons);
+    const { error, ms } = play.kind === 'told' ? await firstFailure(user, play) : await noted(observed, play.reasons);
     if (ms !== null) expectCoded(error, ms, play);
     else expect(await play.act(user)).toMatchObject({ kind: 'served' });
     await expectLogged(error, observed);
+    endUse = keepUsing(user, play);
     await health.until(play.row.health);
+    if (play.row.also) await health.until(play.row.also.component, play.row.also.reason);
     await alerted(observed, 'trigger', ALERTED_WITHIN_MS);
+    await endUse();
     await heal();
     ended = true;
     const healed = await untilHealed(world, user, play.act);
@@ -71,10 +75,24 @@ export async function playCell(world: World, play: Play): Promise<Result> {
     const alert = await expectOneAlert(world, observed, play.row);
     return { reason: error.reason, support_code: error.support_code, told_ms: ms, alert, healed_ms: healed };
   } finally {
+    await endUse();
     if (!ended) await heal();
     await health.stop();
     user.client.close();
   }
+}
+
+/** What comes and goes is seen by those who go on to ask, not by a look now and then. @returns what ends it */
+function keepUsing(user: MatrixUser, { fault, kind, act }: Play): () => Promise<void> {
+  if (fault !== 'flapping' || kind !== 'told') return async () => undefined;
+  let over = false;
+  const using = (async () => {
+    for (; !over; await delay(PAUSE_MS)) await act(user);
+  })();
+  return () => {
+    over = true;
+    return using;
+  };
 }
 
 /** Breaks one of several, and looks whether anybody notices. */
@@ -147,10 +165,11 @@ async function letTimePass(world: World): Promise<void> {
   await world.rows(`UPDATE error_records SET ${hour('occurred_at', 'last_at')}`);
 }
 
-async function firstFailure(user: MatrixUser, act: Act): Promise<Extract<Outcome, { kind: 'told' }>> {
+async function firstFailure(user: MatrixUser, { act, row }: Play): Promise<Extract<Outcome, { kind: 'told' }>> {
   return until(
     async () => {
       const outcome = await act(user);
+      if (row.delays && (outcome.kind === 'silent' || isDelay(outcome))) return undefined;
       if (outcome.kind === 'silent')
         throw new Error(`A request got neither an answer nor an error in ${outcome.ms} ms`);
       return outcome.kind === 'told' ? outcome : undefined;
@@ -158,6 +177,10 @@ async function firstFailure(user: MatrixUser, act: Act): Promise<Extract<Outcome
     FAILS_WITHIN_MS,
     'a failure that concerns the user',
   );
+}
+
+function isDelay(outcome: Outcome): boolean {
+  return outcome.kind === 'told' && outcome.error.reason === 'RUN_DELAYED';
 }
 
 /** The first failure on record with one of these reasons, of whatever process. */
@@ -286,8 +309,12 @@ class HealthWatch {
     this.watching = this.look();
   }
 
-  async until(component: string): Promise<void> {
-    await until(() => this.named.get(component), NAMED_WITHIN_MS, `health names ${component}`);
+  async until(component: string, reason?: string): Promise<void> {
+    const named = () => {
+      const detail = this.named.get(component);
+      return reason === undefined || detail?.reason === reason ? detail : undefined;
+    };
+    await until(named, NAMED_WITHIN_MS, `health names ${component} ${reason ?? ''}`);
   }
 
   stop(): Promise<void> {

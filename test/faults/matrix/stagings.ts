@@ -12,6 +12,9 @@ import {
   killed,
   mailRefuses,
   mcpRefuses,
+  ownDiskFull,
+  ownDiskFullAgainAndAgain,
+  ownDiskFullOfLog,
   pagerRefuses,
   providerRefuses,
   redisRefuses,
@@ -87,6 +90,11 @@ export const STAGINGS: Readonly<Record<RowName, Staging>> = {
     cast: { processes: ['all'] },
     act: drill,
     faults: { down: directoryGone, flapping: directoryComesAndGoes, refusing: diskFull },
+  },
+  'disk of the embedded PostgreSQL': {
+    cast: { processes: ['all'], embedded: true },
+    act: drill,
+    faults: { down: ownDiskFullOfLog, flapping: ownDiskFullAgainAndAgain, refusing: ownDiskFull },
   },
   'alert channel': {
     cast: { processes: ['all'], settings: { ...PROMPT, ALERT_CHANNELS: 'pagerduty,webhook' } },

@@ -8,6 +8,7 @@ import { MailServer } from '../../support/mail-server';
 import { McpHttpServer } from '../../support/mcp-server';
 import { AUDIENCE, OidcProvider } from '../../support/oidc-provider';
 import { RedisServer } from '../../support/redis-server';
+import { SmallDisk } from '../../support/small-disk';
 import { WebhookReceiver } from '../../support/webhook-receiver';
 
 export const ALERT_SECRET = `whsec_${Buffer.from('a key of the tests, 32 bytes long').toString('base64')}`;
@@ -50,6 +51,8 @@ export interface Cast {
   readonly victim?: Role;
   /** The server whose ways are broken. */
   readonly broken?: Peer;
+  /** One process with its own PostgreSQL, on a disk of its own, and without Redis. */
+  readonly embedded?: boolean;
   /** Beside those that every world has. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -74,6 +77,7 @@ export class World {
   readonly processes: ClarionProcess[] = [];
   private broken: ClarionProcess | null = null;
   private balancer!: FaultyProxy;
+  private ownDisk: SmallDisk | null = null;
 
   private constructor(
     readonly servers: Servers,
@@ -81,7 +85,7 @@ export class World {
     private readonly limits: Record<string, string>,
   ) {}
 
-  static async start({ processes, victim, broken: peer, settings }: Cast): Promise<World> {
+  static async start({ processes, victim, broken: peer, embedded = false, settings }: Cast): Promise<World> {
     const servers = await startServers();
     const ports: [Peer, number][] = [
       ['database', Number(new URL(servers.database.url).port)],
@@ -100,6 +104,7 @@ export class World {
       string
     >;
     const world = new World(servers, Object.fromEntries(proxies) as Record<Peer, FaultyProxy>, limits);
+    if (embedded) world.ownDisk = new SmallDisk();
     const [broken] = await Promise.all([
       victim === undefined ? null : world.startProcess(victim),
       ...processes.map(async (role) => void world.processes.push(await world.startProcess(role))),
@@ -115,6 +120,12 @@ export class World {
   get victim(): ClarionProcess {
     if (this.broken === null) throw new Error('no process of this world is to be broken');
     return this.broken;
+  }
+
+  /** With the DATA_DIR of the one process. */
+  get disk(): SmallDisk {
+    if (this.ownDisk === null) throw new Error('this world has no disk of its own');
+    return this.ownDisk;
   }
 
   /** Another process in the place of one that has ended. */
@@ -135,11 +146,14 @@ export class World {
 
   /** The URL of the database on a way that no fault befalls. */
   get databaseUrl(): string {
-    return this.servers.database.url;
+    return this.ownDisk?.databaseUrl ?? this.servers.database.url;
   }
 
   private startProcess(role: Role): Promise<ClarionProcess> {
-    return ClarionProcess.start({ env: { ...this.environment, ...this.limits, ROLE: role } });
+    const env: Record<string, string> = { ...this.environment, ...this.limits, ROLE: role };
+    if (this.ownDisk === null) return ClarionProcess.start({ env });
+    const { DATABASE_URL: _, REDIS_URL: __, ...alone } = env;
+    return ClarionProcess.start({ env: alone, dataDir: this.ownDisk.dataDir });
   }
 
   rows<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
@@ -159,6 +173,7 @@ export class World {
     const all = this.broken === null ? this.processes : [...this.processes, this.broken];
     await Promise.all(all.map((clarion) => clarion.dispose()));
     await Promise.all([...Object.values(this.proxies), this.balancer].map((proxy) => proxy.close()));
+    this.ownDisk?.dispose();
     await Promise.all([redis.kill(), oidc.close(), llm.close(), mcp.close(), webhook.close(), mail.close()]);
     await database.drop();
     await administrate(adminUrl(), `DROP ROLE ${role}`);

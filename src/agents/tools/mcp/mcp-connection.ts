@@ -11,6 +11,7 @@ import {
 } from '@modelcontextprotocol/client';
 import type { McpServerSettings } from '../../../config';
 import { ComponentError, type FailureReporter } from '../../../errors';
+import { CallHistory } from '../../../telemetry';
 import { boundedFetch } from '../../providers/bounded-fetch';
 import { type ToolContext, ToolError } from '../tool';
 import { textOfResult } from './mcp-result';
@@ -44,6 +45,8 @@ export class McpConnection {
   private doubt = Promise.withResolvers<void>();
   /** Why there is no connection; null while there is one, or before the first attempt has ended. */
   failure: ComponentError | null = null;
+  /** Of the calls of runs, and whether the server was there to answer them. */
+  readonly history = new CallHistory<ComponentError>();
 
   constructor(
     readonly name: string,
@@ -77,7 +80,7 @@ export class McpConnection {
    */
   async call(tool: string, args: Record<string, unknown>, ctx: ToolContext): Promise<string> {
     const { session, settings } = this;
-    if (session === null) throw this.failure ?? this.unavailable();
+    if (session === null) throw this.missed(this.failure ?? this.unavailable());
     try {
       const result = await session.client.callTool(
         { name: tool, arguments: args },
@@ -90,6 +93,7 @@ export class McpConnection {
             ctx.progress(total ? progress / total : 0, message ?? `${this.name}: ${tool}`),
         },
       );
+      this.history.succeeded(); // also where the result is that the tool failed
       return textOfResult(result);
     } catch (error) {
       ctx.signal.throwIfAborted();
@@ -109,7 +113,12 @@ export class McpConnection {
     }
     // A new connection may mend it: a server that restarted knows nothing of this one.
     void this.close(client);
-    return this.unavailable(error);
+    return this.missed(this.unavailable(error));
+  }
+
+  private missed(failure: ComponentError): ComponentError {
+    this.history.failed(failure);
+    return failure;
   }
 
   /** Never rejects. */

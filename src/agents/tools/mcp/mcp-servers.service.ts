@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import type { JSONSchema7 } from 'ai';
 import { AppConfig } from '../../../config';
-import { FailureReporter } from '../../../errors';
+import { type ComponentError, FailureReporter } from '../../../errors';
 import type { RegisteredTool } from '../tool';
 import { McpConnection } from './mcp-connection';
 import { matches } from '../tool-names';
@@ -45,9 +45,12 @@ export class McpServers implements OnApplicationBootstrap, OnApplicationShutdown
     return Object.fromEntries(this.connections.map(({ name, connected }) => [name, connected]));
   }
 
-  /** Those that could not be reached. */
-  away(): McpConnection[] {
-    return this.connections.filter(({ failure }) => failure !== null);
+  /** Those that cannot be reached, or too often could not be when they were called lately, and why. */
+  away(): { readonly name: string; readonly failure: ComponentError }[] {
+    return this.connections.flatMap(({ name, failure, history }) => {
+      const cause = failure ?? history.trouble?.cause;
+      return cause === undefined ? [] : [{ name, failure: cause }];
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { type AppConfig, loadConfig } from '../../../config';
 import { type Failure, FailureReporter } from '../../../errors';
 import { McpHttpServer, overStdio } from '../../../../test/support/mcp-server';
 import { ProviderIndicator } from '../../providers/provider.indicator';
+import { ProviderCircuits } from '../../provider-circuits.service';
 import { ProviderProbe } from '../../providers/provider-probe';
 import type { RegisteredTool, ToolContext } from '../tool';
 import { McpServers } from './mcp-servers.service';
@@ -84,7 +85,12 @@ describe('McpServers', () => {
     started.push(servers);
     servers.onApplicationBootstrap();
     expect(servers.states()).toEqual({});
-    const indicator = new ProviderIndicator(config, new ProviderProbe(config, reports), servers);
+    const indicator = new ProviderIndicator(
+      config,
+      new ProviderProbe(config, reports),
+      servers,
+      new ProviderCircuits(config),
+    );
     expect(await indicator.check(AbortSignal.timeout(1_000))).toEqual({ status: 'not_configured' });
   });
 

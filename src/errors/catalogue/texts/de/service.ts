@@ -23,6 +23,12 @@ export const SERVICE: TranslatedTexts = {
     user_friendly_message: 'Unser Speicher ist an seiner Grenze, deshalb wurde dies nicht gespeichert.',
     action_required: 'Kurz warten; wir versuchen es noch einmal',
   },
+  DATABASE_DISK_FULL: {
+    message: 'Wir konnten deine Nachricht nicht speichern',
+    user_friendly_message:
+      'In unserem Speicher ist kein Platz mehr, deshalb wurde dies nicht gespeichert. Was dir bestätigt wurde, ist sicher.',
+    action_required: 'In ein paar Minuten noch einmal versuchen',
+  },
   DATABASE_CONFLICT: {
     message: 'Zwei Dinge geschahen zugleich',
     user_friendly_message: 'Dieselben Daten wurden im selben Moment anders geändert; dies wurde nicht gespeichert.',

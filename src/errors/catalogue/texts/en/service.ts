@@ -22,6 +22,12 @@ export const SERVICE = {
     user_friendly_message: 'Our storage is at its limit right now, so this was not saved.',
     action_required: 'Wait a moment; we will try again for you',
   },
+  DATABASE_DISK_FULL: {
+    message: 'We could not save your message',
+    user_friendly_message:
+      'Our storage has no room left, so this was not saved. What was confirmed to you before is safe.',
+    action_required: 'Try again in a few minutes',
+  },
   DATABASE_CONFLICT: {
     message: 'Two things happened at once',
     user_friendly_message: 'Something else changed the same data at the same moment, so this was not saved.',

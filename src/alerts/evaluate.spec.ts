@@ -1,0 +1,81 @@
+import type { ComponentDetail, ComponentStatus } from '@clarion/protocol';
+import { loadConfig } from '../config';
+import { Evaluator } from './evaluate';
+import type { AlertState } from './lifecycle';
+
+const SECOND = 1_000;
+const settings = loadConfig({
+  ALERT_WAIT_MS: '5000',
+  ALERT_QUIET_MS: '10000',
+  ALERT_DEGRADED_WAIT_MS: '300000',
+}).alerts;
+
+/** What is told of a component that has each of these statuses for a second. */
+function live(statuses: readonly ComponentStatus[]): string[] {
+  let ids = 0;
+  const evaluator = new Evaluator(settings, () => `alert-${(ids += 1)}`);
+  const known = new Map<string, AlertState>();
+  return statuses.flatMap((status, second) => {
+    const unwell = status === 'failed' || status === 'degraded';
+    const auth: ComponentDetail = { status, ...(unwell ? { reason: 'AUTH_SERVICE_UNAVAILABLE', error: 'away' } : {}) };
+    const facts = { now: second * SECOND, health: { auth }, failures: [], tasks: [] };
+    const { changed, actions } = evaluator.evaluate([...known.values()], facts, []);
+    for (const alert of changed) known.set(alert.rule, alert);
+    return actions.map(({ alert, action }) => `${action} ${alert.rule}`);
+  });
+}
+
+const times = (count: number, ...statuses: ComponentStatus[]) => Array<typeof statuses>(count).fill(statuses).flat();
+
+describe('a component that comes and goes', () => {
+  it('has one alert for its failures and its better moments, until it is well', () => {
+    expect(live([...times(6, 'failed'), ...times(60, 'degraded'), ...times(3, 'failed')])).toEqual([
+      'trigger component-failed',
+    ]);
+    expect(live([...times(6, 'failed'), ...times(60, 'degraded'), ...times(11, 'healthy')])).toEqual([
+      'trigger component-failed',
+      'resolve component-failed',
+    ]);
+  });
+
+  it('is told when it fails again after it was merely degraded in between', () => {
+    expect(live([...times(2, 'failed'), ...times(20, 'degraded')])).toEqual([]);
+    expect(live([...times(2, 'failed'), ...times(20, 'degraded'), 'failed'])).toEqual(['trigger component-failed']);
+  });
+
+  it('is told to be degraded where that lasts and the failure did not', () => {
+    expect(live([...times(2, 'failed'), ...times(400, 'degraded')])).toEqual(['trigger component-degraded']);
+  });
+
+  it('is told when no look finds it failed for as long as the wait', () => {
+    expect(live(times(4, 'failed', 'healthy'))).toEqual(['trigger component-failed']);
+    expect(live(times(6, 'failed', ...times(14, 'healthy')))).toEqual(['trigger component-failed']);
+  });
+});
+
+describe('a disk that is full below the embedded PostgreSQL', () => {
+  const unwell = (reason: string, details = {}): ComponentDetail => ({
+    status: 'failed',
+    reason,
+    error: 'full',
+    details,
+  });
+
+  function toldOf(database: ComponentDetail): string[] {
+    const evaluator = new Evaluator({ ...settings, waitMs: 0 }, () => 'an alert');
+    const health = { environment: unwell('DATA_DIR_UNUSABLE'), database };
+    const { actions } = evaluator.evaluate([], { now: 0, health, failures: [], tasks: [] }, []);
+    return actions.map(({ alert }) => alert.component);
+  }
+
+  it('is one alert, of the disk', () => {
+    expect(toldOf(unwell('DATABASE_DISK_FULL', { embedded: true }))).toEqual(['environment']);
+  });
+
+  it.each([
+    ['the disk of another machine', unwell('DATABASE_DISK_FULL', { embedded: false })],
+    ['a server that ended for another reason', unwell('DATABASE_UNAVAILABLE', { embedded: true })],
+  ])('does not hide %s', (_what, database) => {
+    expect(toldOf(database).sort()).toEqual(['database', 'environment']);
+  });
+});

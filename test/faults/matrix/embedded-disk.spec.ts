@@ -1,0 +1,3 @@
+import { describeRow } from './describe-row';
+
+describeRow('disk of the embedded PostgreSQL');
