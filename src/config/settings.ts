@@ -164,7 +164,13 @@ export const settings = {
       200,
       'Runs that one process advances at the same time.',
     ),
-    runsPerUser: integer('RUNS_PER_USER', 0, 10_000, 5, 'Runs of one user that may be under way at the same time. 0: any.'),
+    runsPerUser: integer(
+      'RUNS_PER_USER',
+      0,
+      10_000,
+      5,
+      'Runs of one user that may be under way at the same time. 0: any.',
+    ),
     agentConcurrency: integer(
       'AGENT_CONCURRENCY',
       0,
