@@ -310,6 +310,9 @@ describe('the assistant', () => {
       const response = await app.request('/health/components/provider', { headers });
       return (await response.json()) as Record<string, unknown>;
     };
+    // The calls that failed above say something of it for some seconds.
+    while ((await report())['reason'] !== 'MCP_SERVER_UNAVAILABLE')
+      await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await report()).toMatchObject({
       status: 'degraded',
       reason: 'MCP_SERVER_UNAVAILABLE',
