@@ -47,7 +47,8 @@ describe('a database whose connections break all the time', () => {
       const [sent] = await Promise.allSettled([engine.drill('ann', id, REQUEST)]);
       if (sent.status === 'fulfilled') return sent.value.run_id;
       expect(sent.reason).toBeInstanceOf(ComponentError);
-      expect((sent.reason as ComponentError).reason).toBe('DATABASE_UNAVAILABLE');
+      // The latter where a commit was cut from its answer.
+      expect(['DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT']).toContain((sent.reason as ComponentError).reason);
       await pause(10);
     }
   };
