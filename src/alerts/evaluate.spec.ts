@@ -53,6 +53,34 @@ describe('a component that comes and goes', () => {
   });
 });
 
+describe('what follows from a component that comes and goes', () => {
+  const away: ComponentDetail = { status: 'failed', reason: 'DATABASE_UNAVAILABLE', error: 'away' };
+  const well: ComponentDetail = { status: 'healthy' };
+
+  /** What is told of a database and a supervisor that are so for a second. */
+  function told(seconds: readonly [database: ComponentDetail, supervisor: ComponentDetail][]): string[] {
+    const evaluator = new Evaluator(settings, () => `alert-${Math.random()}`);
+    const known = new Map<string, AlertState>();
+    return seconds.flatMap(([database, supervisor], second) => {
+      const facts = { now: second * SECOND, health: { database, supervisor }, failures: [], tasks: [] };
+      const { changed, actions } = evaluator.evaluate([...known.values()], facts, []);
+      for (const alert of changed) known.set(`${alert.rule} ${alert.group}`, alert);
+      return actions.map(({ alert, action }) => `${action} ${alert.component}`);
+    });
+  }
+  const seconds = (count: number, database: ComponentDetail, supervisor: ComponentDetail) =>
+    Array<[ComponentDetail, ComponentDetail]>(count).fill([database, supervisor]);
+
+  it('is not told in its place, while that is found well too soon to be told', () => {
+    const period = [...seconds(1, away, away), ...seconds(12, well, away)];
+    expect(told(Array<typeof period>(4).fill(period).flat())).toEqual(['trigger database']);
+  });
+
+  it('is told when it goes on alone', () => {
+    expect(told([...seconds(1, away, away), ...seconds(40, well, away)])).toEqual(['trigger supervisor']);
+  });
+});
+
 describe('a disk that is full below the embedded PostgreSQL', () => {
   const unwell = (reason: string, details = {}): ComponentDetail => ({
     status: 'failed',

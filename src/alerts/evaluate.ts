@@ -84,13 +84,18 @@ function lingering(known: readonly AlertState[], { health, now }: Facts): Sighti
 }
 
 /** A failed component mutes what follows from it, and the other alerts about itself. */
-function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health }: Facts): string | null {
+function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health, now }: Facts): string | null {
   const failed = (component: string): boolean =>
     (health[component] !== undefined && isFailed(health[component], component)) ||
-    all.some(({ rule, group, status }) => rule === 'component-failed' && group === component && status !== 'resolved');
+    all.some((other) => other.rule === 'component-failed' && other.group === component && isAtWork(other, now));
   const cause = [...ownDisk(alert, health), ...causesOf(alert.component)].find(failed);
   if (cause !== undefined) return `component-failed ${cause}`;
   return alert.rule !== 'component-failed' && failed(alert.component) ? `component-failed ${alert.component}` : null;
+}
+
+/** Open; or over so soon that nobody was told, and over for a moment: what comes and goes keeps failing what follows from it. */
+function isAtWork({ status, notified_at, resolved_at }: AlertState, now: number): boolean {
+  return status !== 'resolved' || (notified_at === null && now - (resolved_at ?? 0) < COVER_MS);
 }
 
 /** The embedded PostgreSQL keeps its data in DATA_DIR, whose disk is the environment's. */

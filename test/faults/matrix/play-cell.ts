@@ -15,7 +15,8 @@ const FAILS_WITHIN_MS = 10_000;
 const HEALED_WITHIN_MS = 10_000;
 const NAMED_WITHIN_MS = 8_000;
 const ALERTED_WITHIN_MS = 12_000;
-const RESOLVED_WITHIN_MS = 12_000;
+/** The quiet time doubles with every return: what came and went three times before it was told is over after 12 s of quiet. */
+const RESOLVED_WITHIN_MS = 30_000;
 const KEPT_WITHIN_MS = 8_000;
 const ENDED_WITHIN_MS = 15_000;
 const PAUSE_MS = 100;
