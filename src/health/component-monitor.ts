@@ -73,15 +73,25 @@ export class ComponentMonitor {
     await this.loop.stop();
   }
 
+  /** That of `detail`. */
+  get status(): ComponentStatus {
+    const { reading } = this;
+    return reading === null || Date.now() > this.staleAfter(reading) ? 'failed' : reading.status;
+  }
+
   /** The last result, or that it is too old. Touches nothing. */
   detail(): ComponentDetail {
     const now = Date.now();
     const { reading } = this;
     if (reading === null) return { status: 'failed', suggestion: 'Not checked yet: Clarion is starting' };
-    const lookedAt = Math.max(reading.checkedAt, this.excusedAt);
-    const since = lookedAt + STALE_PERIODS * this.options.refreshMs + this.options.timeoutMs;
+    const since = this.staleAfter(reading);
     if (now <= since) return this.describe(reading);
     return this.describe({ ...reading, ...stale(this.component, now - reading.checkedAt), since });
+  }
+
+  private staleAfter({ checkedAt }: Reading): number {
+    const lookedAt = Math.max(checkedAt, this.excusedAt);
+    return lookedAt + STALE_PERIODS * this.options.refreshMs + this.options.timeoutMs;
   }
 
   /** Checks now; resolves when the result is kept and, where it has to be, reported. */
