@@ -76,7 +76,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
       this.remove(connection, transport);
       connection.close();
     });
-    const { status, degraded_components } = this.health.report(admission.principal.admin);
+    const { status, degraded_components } = this.health.status();
     void connection.open({ limits: this.gate.limits, health: status, degraded_components });
   }
 

@@ -4,4 +4,6 @@ import type { ComponentReport } from '@clarion/protocol';
 export abstract class HealthSnapshot {
   /** From the cache. @param admin whether the caller's token has the scope `admin`, which decides what is visible */
   abstract report(admin: boolean): ComponentReport;
+  /** What of that report everybody who connects is told. */
+  abstract status(): Pick<ComponentReport, 'status' | 'degraded_components'>;
 }

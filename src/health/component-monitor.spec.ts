@@ -146,8 +146,9 @@ describe('the monitor of a component', () => {
     const { monitor } = setUp();
     await monitor.refresh();
     now += 3 * REFRESH_MS + TIMEOUT_MS;
-    expect(monitor.detail().status).toBe('healthy');
+    expect([monitor.detail().status, monitor.status]).toEqual(['healthy', 'healthy']);
     now += 1;
+    expect(monitor.status).toBe('failed');
     expect(monitor.detail()).toMatchObject({
       status: 'failed',
       reason: 'HEALTH_CHECK_FAILED',

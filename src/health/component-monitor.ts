@@ -67,14 +67,24 @@ export class ComponentMonitor {
     await this.loop.stop();
   }
 
+  /** That of `detail`. */
+  get status(): ComponentStatus {
+    const { reading } = this;
+    return reading === null || Date.now() > this.staleAfter(reading) ? 'failed' : reading.status;
+  }
+
   /** The last result, or that it is too old. Touches nothing. */
   detail(): ComponentDetail {
     const now = Date.now();
     const { reading } = this;
     if (reading === null) return { status: 'failed', suggestion: 'Not checked yet: Clarion is starting' };
-    const since = reading.checkedAt + STALE_PERIODS * this.options.refreshMs + this.options.timeoutMs;
+    const since = this.staleAfter(reading);
     if (now <= since) return this.describe(reading);
     return this.describe({ ...reading, ...stale(this.component, now - reading.checkedAt), since });
+  }
+
+  private staleAfter({ checkedAt }: Reading): number {
+    return checkedAt + STALE_PERIODS * this.options.refreshMs + this.options.timeoutMs;
   }
 
   /** Checks now; resolves when the result is kept and, where it has to be, reported. */

@@ -8,7 +8,7 @@ import { ComponentMonitor } from './component-monitor';
 import { HealthForecast } from './health-forecast.task';
 import { IndicatorRegistry } from './indicator-registry';
 import { MonitorOptions } from './monitor-options';
-import { componentReport, wordsOnly } from './report';
+import { componentReport, type StatusWords, statusWords, wordsOnly } from './report';
 
 /** What has to have come up once before the start is over: migrations, queues, agents. */
 export const STARTUP_COMPONENTS: readonly ComponentName[] = ['database', 'queues', 'supervisor'];
@@ -49,6 +49,11 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
     return this.shows(admin) ? report : wordsOnly(report);
   }
 
+  /** The words of that report alone: they are asked for at every connecting. */
+  status(): StatusWords {
+    return statusWords((name) => this.monitors.get(name)?.status ?? 'not_configured');
+  }
+
   /** One component of that report. */
   component(name: ComponentName, admin: boolean): ComponentDetail {
     const detail = this.detail(name);
@@ -60,7 +65,7 @@ export class HealthReport implements HealthSummary, OnApplicationBootstrap, OnAp
   }
 
   private words(): HealthWords {
-    const { status, failed_components: failed, degraded_components: degraded } = componentReport(this.details());
+    const { status, failed_components: failed, degraded_components: degraded } = this.status();
     return { status, failed, degraded };
   }
 

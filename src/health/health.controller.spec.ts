@@ -141,6 +141,18 @@ describe('health endpoints', () => {
     expect(report.component_details.auth).toMatchObject({ status: 'healthy', details: { algorithms: ['HS256'] } });
   });
 
+  it('have their words at hand without the rest of the report', async () => {
+    const degraded = { status: 'degraded', problem: 'slow', suggestion: 'wait' } as const;
+    const { server } = await start({ ...broken('queues'), bridge: new ScriptedIndicator('bridge', degraded) });
+    const health = server.app.get(HealthReport);
+    expect(health.report(false)).toMatchObject(health.status());
+    expect(health.status()).toEqual({
+      status: 'failed',
+      failed_components: ['queues'],
+      degraded_components: ['bridge'],
+    });
+  });
+
   it('show one component, and answer 404 as a problem for one that does not exist', async () => {
     const { server } = await start(broken('queues'));
     const { status, body } = await server.get('/health/components/queues');

@@ -14,29 +14,40 @@ export function weightOf(name: string, status: ComponentStatus): ComponentStatus
   return status === 'failed' && OPTIONAL.has(name) ? 'degraded' : status;
 }
 
+/** What of the report everybody may see. */
+export type StatusWords = Pick<ComponentReport, 'status' | 'failed_components' | 'degraded_components'>;
+
+export function statusWords(statusOf: (name: ComponentName) => ComponentStatus): StatusWords {
+  const statuses = COMPONENT_NAMES.map((name) => [name, statusOf(name)] as const);
+  const having = (wanted: ComponentStatus): ComponentName[] =>
+    statuses.flatMap(([name, status]) => (status === wanted ? [name] : []));
+  return {
+    status: overall(statuses.map(([name, status]) => weightOf(name, status))),
+    failed_components: having('failed'),
+    degraded_components: having('degraded'),
+  };
+}
+
 /** The report of PROTOCOL.md section 7. */
 export function componentReport(details: Record<ComponentName, ComponentDetail>): ComponentReport {
-  const having = (status: ComponentStatus): ComponentName[] =>
-    COMPONENT_NAMES.filter((name) => details[name].status === status);
-  const failed = having('failed');
-  const degraded = having('degraded');
+  const words = statusWords((name) => details[name].status);
+  const { failed_components: failed, degraded_components: degraded } = words;
+  const healthy = COMPONENT_NAMES.filter((name) => details[name].status === 'healthy');
   const expected = COMPONENT_NAMES.filter((name) => (details[name].warnings ?? []).length > 0);
   const suggestions = [...failed, ...degraded].flatMap((name) => details[name].suggestion ?? []);
   const warnings = expected.flatMap((name) => details[name].warnings ?? []);
   return {
     healthy: failed.length + degraded.length === 0,
-    status: overall([...failed, ...degraded].map((name) => weightOf(name, details[name].status))),
-    failed_components: failed,
-    degraded_components: degraded,
+    ...words,
     component_details: details,
     error_suggestions: [...suggestions, ...warnings.map(({ message, suggestion }) => `${message}: ${suggestion}`)],
-    summary: summaryOf({ failed, degraded, expected }, having('healthy').length),
+    summary: summaryOf({ failed, degraded, expected }, healthy.length),
   };
 }
 
-function overall(unwell: readonly ComponentStatus[]): ComponentStatus {
-  if (unwell.length === 0) return 'healthy';
-  return unwell.includes('failed') ? 'failed' : 'degraded';
+function overall(weights: readonly ComponentStatus[]): ComponentStatus {
+  if (weights.includes('failed')) return 'failed';
+  return weights.includes('degraded') ? 'degraded' : 'healthy';
 }
 
 /** The report for those who may see the status words only. */
