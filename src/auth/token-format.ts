@@ -11,6 +11,7 @@ export interface Claims extends Readonly<Record<string, unknown>> {
 }
 
 const MAX_DATE_SECONDS = 8.64e12;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const ACCEPTED_TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt'];
 
 /**
@@ -95,7 +96,7 @@ function jsonObject(part: string, name: string): Record<string, unknown> {
 
 function parseJson(part: string, name: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')));
+    return JSON.parse(UTF8.decode(Buffer.from(part, 'base64url')));
   } catch (cause) {
     throw malformed(name, cause);
   }

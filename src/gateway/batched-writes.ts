@@ -1,4 +1,5 @@
 import type { Socket as TcpSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ClientSocket } from './session';
 
 type Engine = ClientSocket['conn'];
@@ -8,9 +9,14 @@ interface Flushing {
   flush(): void;
 }
 
+/** A packet of Engine.IO as far as it matters here; the frame is what its WebSocket transport sends as it is. */
+interface Packet {
+  readonly options?: { readonly wsPreEncodedFrame?: readonly Buffer[] };
+}
+
 /** What of Engine.IO's WebSocket transport is used here; `_socket` is how `ws` calls its TCP socket. */
 interface WebSocketTransport {
-  send(packets: unknown[]): void;
+  send(packets: readonly Packet[]): void;
   readonly socket?: { readonly _socket?: TcpSocket };
 }
 
@@ -22,6 +28,12 @@ export function batchWrites(engine: Engine): void {
   flushOncePerTurn(engine);
   corkBatches(engine.transport);
   engine.on('upgrade', corkBatches);
+}
+
+/** Lets the answer to an upgrade and the packet by which Engine.IO opens, which come in one turn, go together too. */
+export function batchUpgrade(_request: unknown, tcp: Duplex): void {
+  tcp.cork();
+  setImmediate(() => tcp.uncork());
 }
 
 /** One that is closing waits for nothing. */
@@ -49,9 +61,29 @@ function corkBatches(given: unknown): void {
   transport.send = (packets) => {
     tcp.cork();
     try {
-      send(packets);
+      send(joined(packets));
     } finally {
       tcp.uncork();
     }
   };
+}
+
+/** Frames that follow each other are one piece of the stream: a replay is one write, however many events it has. */
+function joined(packets: readonly Packet[]): readonly Packet[] {
+  const pieces: Packet[] = [];
+  let frames: Buffer[] = [];
+  const join = (): void => {
+    if (frames.length > 0) pieces.push({ options: { wsPreEncodedFrame: [Buffer.concat(frames)] } });
+    frames = [];
+  };
+  for (const packet of packets) {
+    const frame = packet.options?.wsPreEncodedFrame;
+    if (frame) frames.push(...frame);
+    else {
+      join();
+      pieces.push(packet);
+    }
+  }
+  join();
+  return pieces;
 }

@@ -1,9 +1,10 @@
+import type { Server as HttpServer } from 'node:http';
 import type { INestApplicationContext } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { MAX_FRAME_BYTES } from '@clarion/protocol';
 import type { Server, ServerOptions } from 'socket.io';
 import type { AppConfig } from '../config';
-import { batchWrites } from './batched-writes';
+import { batchUpgrade, batchWrites } from './batched-writes';
 import { OriginPolicy } from './origin-policy';
 import { tolerantParser } from './tolerant-parser';
 
@@ -35,9 +36,12 @@ export class SocketIoAdapter extends IoAdapter {
       perMessageDeflate: false,
       // Whoever asks for a namespace that does not exist is refused in one made for it.
       cleanupEmptyChildNamespaces: true,
-      cors: { origin: (origin, answer) => answer(null, this.origins.accepts(origin)), credentials: false },
+      // Who names no origin is no browser's page of another one, and CORS says nothing to it.
+      cors: ({ headers: { origin } }, answer) =>
+        answer(null, { origin: origin !== undefined && this.origins.accepts(origin), credentials: false }),
     } as ServerOptions);
     server.engine.on('connection', batchWrites);
+    (this.httpServer as HttpServer).prependListener('upgrade', batchUpgrade);
     return server;
   }
 }
