@@ -14,6 +14,8 @@ export interface GroupCommitOptions<T, R> {
   readonly maxBatch: number;
   /** Batches under way at the same time. */
   readonly lanes: number;
+  /** How long the next batch gathers after one has ended, if it is not full before: whoever comes alone does not wait. Default: not at all. */
+  readonly gatherMs?: number;
   /** Items that may wait; more are refused with DATABASE_CAPACITY. */
   readonly maxWaiting: number;
 }
@@ -32,6 +34,7 @@ export class GroupCommit<T, R> {
   private waiting: Waiting<T, R>[] = [];
   private busy = 0;
   private scheduled = false;
+  private gathering: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: GroupCommitOptions<T, R>) {}
 
@@ -50,6 +53,7 @@ export class GroupCommit<T, R> {
   /** At the end of the event loop's turn: what one read of the sockets has brought goes together. */
   private schedule(): void {
     if (this.scheduled || this.busy >= this.options.lanes) return;
+    if (this.gathering !== null && this.waiting.length < this.options.maxBatch) return;
     this.scheduled = true;
     untraced(() => setImmediate(() => this.startScheduled()));
   }
@@ -65,9 +69,20 @@ export class GroupCommit<T, R> {
       this.busy += 1;
       void this.write(batch).finally(() => {
         this.busy -= 1;
+        this.gather();
         if (this.waiting.length > 0) this.schedule();
       });
     }
+  }
+
+  private gather(): void {
+    const { gatherMs } = this.options;
+    if (gatherMs === undefined) return;
+    if (this.gathering !== null) clearTimeout(this.gathering);
+    this.gathering = setTimeout(() => {
+      this.gathering = null;
+      if (this.waiting.length > 0) this.schedule();
+    }, gatherMs).unref();
   }
 
   /** Never rejects: every caller has its own outcome. */
