@@ -9,7 +9,7 @@ import { Connections } from './connections.service';
 import { giveUpAfter } from './deadline';
 import { GatewayMetrics } from './gateway-metrics';
 import { HandshakeService } from './handshake.service';
-import type { Admission, ClientSocket } from './session';
+import type { Admission, Beginning, ClientSocket } from './session';
 import { type Stage, StageClock } from './stage-clock';
 
 /** Every namespace but the default one, which is registered under its own name. */
@@ -83,7 +83,7 @@ export class ChatGateway implements OnGatewayInit<Server> {
     );
   }
 
-  private async withinTime(socket: ClientSocket, clock: StageClock): Promise<Admission> {
+  private async withinTime(socket: ClientSocket, clock: StageClock): Promise<Admission & Beginning> {
     const limitMs = this.config.gateway.handshakeTimeoutMs;
     const controller = new AbortController();
     const timedOut = Promise.withResolvers<never>();

@@ -9,14 +9,14 @@ import {
 } from '@clarion/protocol';
 import type { Principal } from '../auth';
 import { ComponentError, type Reason } from '../errors';
-import type { UserSignal } from '../mailbox';
+import type { LoggedEvent, UserSignal } from '../mailbox';
 import { AckWindow } from './ack-window';
 import { Backlog } from './backlog';
 import type { ConnectionStores } from './connection-stores.service';
 import { Delivery, GapInLog, type DeliveryPorts } from './delivery';
 import { SessionLifetime } from './session-lifetime';
-import { closeForGood, closeTransport, type Admission, type ClientSocket } from './session';
-import { emitShared } from './shared-packets';
+import { closeForGood, closeTransport, type Admission, type Beginning, type ClientSocket } from './session';
+import { emitAll, emitShared } from './shared-packets';
 
 const RETRY_READ_MS = 500;
 /** Longer than what a worker has written stays in its memory: a snapshot read after it covers what was missed before. */
@@ -74,21 +74,26 @@ export class Connection {
   }
 
   /** Everything up to going live, in the order of PROTOCOL.md section 1. */
-  async open(facts: Pick<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'>): Promise<void> {
-    const { resume, inbox, runs } = this.admission;
-    this.socket.emit('connection_established', { ...this.established(), ...facts });
+  async open(
+    facts: Pick<ConnectionEstablished, 'limits' | 'health' | 'degraded_components'>,
+    { runs, page }: Beginning,
+  ): Promise<void> {
+    const { resume, inbox } = this.admission;
+    emitShared(this.socket.conn, 'connection_established', { ...this.established(), ...facts });
     inbox.take((signal) => this.take(signal));
     this.trackPings();
     try {
       if (resume.missed !== null) await this.tellTruncated(resume.missed);
-      await this.delivery.replay();
+      await this.delivery.replay(page);
     } catch (error) {
       return this.abort(error, 'connection.replay');
     }
     const to_seq = this.delivery.sentSeq;
     const { from_seq } = resume;
     await this.delivery.show(runs);
-    this.delivery.goLive(() => this.socket.emit('replay_complete', { from_seq, to_seq, count: to_seq - from_seq }));
+    this.delivery.goLive(() =>
+      emitShared(this.socket.conn, 'replay_complete', { from_seq, to_seq, count: to_seq - from_seq }),
+    );
   }
 
   /**
@@ -178,6 +183,7 @@ export class Connection {
     return {
       read: (seq, limit) => this.stores.log.next(this.userId, seq, limit),
       emitEvent: (event) => this.emitEvent(event),
+      emitPage: (page, recovered) => this.emitPage(page, recovered),
       emitPosition: (position) => void socket.emit('queue_position', position),
       emitDelta: (delta) => emitShared(socket.conn, 'agent_delta', delta),
       emitSnapshot: (run) => void socket.emit('run_snapshot', run),
@@ -188,8 +194,20 @@ export class Connection {
   }
 
   private emitEvent(event: DurableEvent): void {
-    this.failing = false;
     emitShared(this.socket.conn, event.type, event);
+    this.noteSent(event);
+  }
+
+  private emitPage(page: readonly LoggedEvent[], recovered: boolean): void {
+    emitAll(
+      this.socket.conn,
+      page.map((event) => ({ name: event.type, json: event.json(recovered) })),
+    );
+    for (const event of page) this.noteSent(event);
+  }
+
+  private noteSent(event: DurableEvent | LoggedEvent): void {
+    this.failing = false;
     this.stores.metrics.eventSent(event.type);
     if (event.critical) this.window?.sent(event.seq);
   }

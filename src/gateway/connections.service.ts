@@ -6,7 +6,7 @@ import { ConnectionGate } from './connection-gate.service';
 import { ConnectionStores } from './connection-stores.service';
 import { HealthSnapshot } from './health-snapshot';
 import { RequestDispatcher } from './request-dispatcher.service';
-import { endTransport, type Caller, type ClientSocket } from './session';
+import { endTransport, type Admission, type Beginning, type Caller, type ClientSocket } from './session';
 
 const LEAST_RECONNECT_MS = 500;
 const RECONNECT_SPREAD_MS = 2_000;
@@ -53,8 +53,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Takes over a socket that was admitted. */
   open(socket: ClientSocket): void {
-    const { admission } = socket.data;
-    if (admission === undefined) throw new Error('a socket reached `connection` without passing the middleware');
+    const { runs, page, ...admission } = takeAdmission(socket);
     const connection = new Connection(socket, admission, this.stores, () => void this.comparing.trigger());
     this.add(connection);
     const caller: Caller = {
@@ -77,7 +76,7 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
       connection.close();
     });
     const { status, degraded_components } = this.health.status();
-    void connection.open({ limits: this.gate.limits, health: status, degraded_components });
+    void connection.open({ limits: this.gate.limits, health: status, degraded_components }, { runs, page });
   }
 
   /** Makes good what was lost on the way from a writer: the log says how far every client ought to be. */
@@ -125,4 +124,11 @@ export class Connections implements OnApplicationBootstrap, OnModuleDestroy {
       endTransport(socket.conn);
     }
   }
+}
+
+function takeAdmission({ data }: ClientSocket): Admission & Beginning {
+  const { admission } = data;
+  if (admission === undefined) throw new Error('a socket reached `connection` without passing the middleware');
+  delete data.admission;
+  return admission;
 }

@@ -6,12 +6,18 @@ import {
   type DurableEventType,
   type RunView,
 } from '@clarion/protocol';
-import { Delivery, type DeliveryPorts } from './delivery';
+import { LoggedEvent } from '../mailbox';
+import { Delivery, type DeliveryPorts, GapInLog } from './delivery';
 
 const RUN = '01940000-0000-7000-8000-000000000001';
 
 function event(seq: number, type: DurableEventType = 'agent_progress', attempt: number | null = null): DurableEvent {
   return { seq, type, run_id: RUN, attempt, recovered: false, data: {} } as DurableEvent;
+}
+
+function logged({ seq, type, run_id, attempt, data }: DurableEvent): LoggedEvent {
+  const line = [seq, type, '', run_id, attempt ?? '', 'null', 'f', 0, JSON.stringify(data)].join('\t');
+  return LoggedEvent.parse({ user_id: 'ann', epoch: 'epoch' }, line);
 }
 
 function delta(attempt: number, index: number, text = 'x'): AgentDelta {
@@ -40,10 +46,21 @@ class Bench implements DeliveryPorts {
     this.delivery = new Delivery(sent, head, this);
   }
 
-  async read(seq: number, limit: number): Promise<DurableEvent[]> {
+  async read(seq: number, limit: number): Promise<LoggedEvent[]> {
     await Promise.resolve();
     if (this.failing) throw new Error('away');
-    return this.log.filter((entry) => entry.seq > seq).slice(0, Math.min(limit, 3));
+    return this.page(seq, Math.min(limit, 3));
+  }
+
+  page(seq: number, limit: number): LoggedEvent[] {
+    return this.log
+      .filter((entry) => entry.seq > seq)
+      .slice(0, limit)
+      .map(logged);
+  }
+
+  emitPage(page: readonly LoggedEvent[], recovered: boolean): void {
+    for (const event of page) this.emitEvent(JSON.parse(event.json(recovered)) as DurableEvent);
   }
 
   emitEvent(sent: DurableEvent): void {
@@ -173,6 +190,21 @@ describe('Delivery', () => {
     bench.delivery.goLive(() => undefined);
     await bench.settled();
     expect(bench.seqs).toEqual([2, 3, 4]);
+  });
+
+  it('replays from a first page that was read before, and reads on from there', async () => {
+    const bench = new Bench(1, 6);
+    bench.append(event(1), event(2), event(3), event(4), event(5), event(6));
+    await bench.delivery.replay(bench.page(1, 2));
+    expect(bench.seqs).toEqual([2, 3, 4, 5, 6]);
+    expect(bench.got).toEqual(bench.got.map((entry) => ({ ...entry, recovered: true })));
+  });
+
+  it('does not take a first page that leaves events out for what comes next', async () => {
+    const bench = new Bench(1, 4);
+    bench.append(event(3), event(4));
+    await expect(bench.delivery.replay(bench.page(1, 2))).rejects.toThrow(GapInLog);
+    expect(bench.seqs).toEqual([]);
   });
 
   it('holds deltas of an attempt until the event that begins it was emitted', async () => {

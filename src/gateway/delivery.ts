@@ -1,16 +1,16 @@
 import type { DurableEvent, EphemeralEventMap, RunView } from '@clarion/protocol';
-import type { UserSignal } from '../mailbox';
+import type { LoggedEvent, UserSignal } from '../mailbox';
 import { DeltaRelay, type RelayPorts } from './delta-relay';
-
-const PAGE = 200;
 
 type QueuePosition = EphemeralEventMap['queue_position'];
 
 /** What a delivery reads from and writes to. */
 export interface DeliveryPorts extends RelayPorts {
-  /** The next events after `seq`, oldest first, at most `limit`. */
-  read(seq: number, limit: number): Promise<readonly DurableEvent[]>;
+  /** A page of the next events after `seq`, oldest first, at most `limit`. */
+  read(seq: number, limit: number): Promise<readonly LoggedEvent[]>;
   emitEvent(event: DurableEvent): void;
+  /** @param recovered as the events are marked */
+  emitPage(page: readonly LoggedEvent[], recovered: boolean): void;
   emitPosition(position: QueuePosition): void;
   /** Resolves when the client has taken what was emitted so far, or the delivery is closed. */
   drained(): Promise<void>;
@@ -56,12 +56,14 @@ export class Delivery {
     return Math.max(0, this.target - this.sent);
   }
 
-  /** Emits everything up to the head, page by page, marked `recovered`; signals that arrive meanwhile are held. @throws what reading throws */
-  async replay(): Promise<void> {
-    await this.readTo(
-      () => this.head,
-      (event) => ({ ...event, recovered: true }),
-    );
+  /**
+   * Emits everything up to the head, page by page, marked `recovered`; signals that arrive meanwhile are held. @throws what reading throws
+   * @param first the first page, where it was read already
+   */
+  async replay(first: readonly LoggedEvent[] = []): Promise<void> {
+    this.emitPage(first, true);
+    if (first.length > 0 && this.lag > 0) await this.ports.drained();
+    await this.readTo(() => this.head, true);
   }
 
   /** Emits the snapshots, read together with the head that `replay` went to, one by one: each may be as long as an answer. */
@@ -116,7 +118,10 @@ export class Delivery {
   private acceptEvent(event: DurableEvent): void {
     this.target = Math.max(this.target, event.seq);
     if (this.closed || !this.live || this.pumping || event.seq <= this.sent) return;
-    if (event.seq === this.sent + 1) this.emit(event);
+    if (event.seq === this.sent + 1) {
+      this.pass(event);
+      this.ports.emitEvent(event);
+    }
     this.settle();
   }
 
@@ -140,7 +145,7 @@ export class Delivery {
   /** Reads from the log until nothing is ahead; ends with what was held, which the last page may have set free. */
   private async catchUp(): Promise<void> {
     try {
-      while (!this.closed && this.sent < this.target) await this.readTo(() => this.target);
+      while (!this.closed && this.sent < this.target) await this.readTo(() => this.target, false);
     } catch (error) {
       this.pumping = false;
       this.ports.reportUnread(error);
@@ -151,26 +156,32 @@ export class Delivery {
     this.settle();
   }
 
-  private async readTo(end: () => number, mark = (event: DurableEvent): DurableEvent => event): Promise<void> {
+  private async readTo(end: () => number, recovered: boolean): Promise<void> {
     while (!this.closed && this.sent < end()) {
-      const page = await this.ports.read(this.sent, Math.min(PAGE, end() - this.sent));
+      const page = await this.ports.read(this.sent, end() - this.sent);
       if (this.closed) return;
       if (page.length === 0) throw new GapInLog(this.sent + 1, null);
-      for (const event of page) {
-        if (event.seq !== this.sent + 1) throw new GapInLog(this.sent + 1, event.seq);
-        this.emit(mark(event));
-        if (this.closed) return;
-      }
+      this.emitPage(page, recovered);
+      if (this.closed) return;
       // What follows the last page waits for the client no more than live events do.
       if (this.sent < end()) await this.ports.drained();
     }
   }
 
-  private emit(event: DurableEvent): void {
+  private emitPage(page: readonly LoggedEvent[], recovered: boolean): void {
+    const next = this.sent + 1;
+    const gap = page.findIndex(({ seq }, at) => seq !== next + at);
+    const whole = gap < 0 ? page : page.slice(0, gap);
+    for (const event of whole) this.pass(event);
+    if (whole.length > 0) this.ports.emitPage(whole, recovered);
+    if (gap >= 0) throw new GapInLog(this.sent + 1, page[gap]?.seq ?? null);
+  }
+
+  /** The event is about to be emitted. */
+  private pass(event: DurableEvent | LoggedEvent): void {
     this.sent = event.seq;
     this.target = Math.max(this.target, event.seq);
     this.deltas.follow(event);
-    this.ports.emitEvent(event);
   }
 }
 

@@ -51,11 +51,14 @@ export class DeltaRelay {
     this.ports.emitDelta(delta);
   }
 
-  /** Follows a durable event that was emitted. */
-  follow({ type, run_id, attempt, data }: DurableEvent): void {
+  /** Follows a durable event that is emitted. */
+  follow(event: Pick<DurableEvent, 'type' | 'run_id' | 'attempt' | 'data'>): void {
+    const { type, run_id, attempt } = event;
     if (run_id === null) return;
-    if (attempt !== null && ATTEMPT_EVENTS.has(type))
+    if (attempt !== null && ATTEMPT_EVENTS.has(type)) {
+      const { data } = event;
       this.runs.set(run_id, { attempt, index: 'keep_index' in data ? data.keep_index : 0 });
+    }
     if (TERMINAL_EVENTS.has(type)) this.markEnded(run_id);
   }
 

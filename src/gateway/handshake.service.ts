@@ -8,7 +8,7 @@ import { ConnectionGate } from './connection-gate.service';
 import { MailboxReader } from './mailbox-reader.service';
 import { parse } from './parse';
 import { guardPayload } from './payload-guard';
-import { Inbox, type Admission, type ClientSocket, type ConnectionOptions } from './session';
+import { Inbox, type Admission, type Beginning, type ClientSocket, type ConnectionOptions } from './session';
 import type { StageClock } from './stage-clock';
 import { UNDECODABLE } from './tolerant-parser';
 
@@ -29,7 +29,7 @@ export class HandshakeService {
   ) {}
 
   /** @throws ComponentError; `clock.current` is the stage that failed */
-  async admit(socket: ClientSocket, clock: StageClock, signal: AbortSignal): Promise<Admission> {
+  async admit(socket: ClientSocket, clock: StageClock, signal: AbortSignal): Promise<Admission & Beginning> {
     await clock.run('origin', () => this.checkOrigin(socket));
     const principal = await clock.run('token', () => this.verifyToken(socket, signal));
     clock.userId = principal.user_id;
@@ -46,13 +46,13 @@ export class HandshakeService {
       const inbox = new Inbox();
       const subscription = this.bus.subscribe(principal.user_id, (message) => inbox.accept(message));
       releases.push(() => subscription.end());
-      const { resume, runs } = await clock.run('mailbox', async () => {
+      const { resume, runs, page } = await clock.run('mailbox', async () => {
         await subscription.ready;
         return this.mailbox.read(principal, handshake);
       });
       return await clock.run('join', () => {
         assertOpen(socket, signal);
-        return { principal, options: optionsOf(socket, handshake), resume, runs, inbox, release };
+        return { principal, options: optionsOf(socket, handshake), resume, runs, page, inbox, release };
       });
     } catch (error) {
       release();

@@ -3,51 +3,71 @@ import type { AcceptedHandshake, RunView } from '@clarion/protocol';
 import { RunStore } from '../agents';
 import type { Principal } from '../auth';
 import { ComponentError } from '../errors';
-import { MailboxStore, PositionsStore, type Reader, type ResumePoint } from '../mailbox';
+import { LogReader, MailboxStore, PositionsStore, type LoggedEvent, type Reader, type ResumePoint } from '../mailbox';
 import { Database, GroupCommit, isOutage, type Outcome } from '../persistence';
 
-/** What a connecting device resumes from. */
+/** A device that connects, and how its user can be reached. */
+interface Connecting extends Reader {
+  readonly email: string | null;
+  /** Null where the device asks for none. */
+  readonly locale: string | null;
+}
+
+/** A place in the mailbox and the user's runs, as of one and the same moment. */
 interface Resumed {
   readonly resume: ResumePoint;
   readonly runs: RunView[];
 }
 
-/** When everybody comes back at once, so many share a few statements. */
+/** The same, with the first page of what was missed. */
+interface Beginning extends Resumed {
+  readonly page: readonly LoggedEvent[];
+}
+
+/** When everybody comes back at once, so many share a few statements; some 8 MB where each has missed as much as a page may hold. */
 const BATCH = 64;
-const LANES = 2;
+/** The more of them gather, the fewer statements there are. */
+const LANES = 1;
+const GATHER_MS = 5;
 const MAX_WAITING = 10_000;
 
-/** What a connecting device resumes from: its place in the mailbox and the user's runs, as of one and the same moment. */
+/** Everything that is read of the database, and written to it, before a device is connected. */
 @Injectable()
 export class MailboxReader {
-  private readonly group: GroupCommit<Reader, Resumed>;
+  private readonly group: GroupCommit<Connecting, Beginning>;
 
   constructor(
     private readonly database: Database,
     private readonly mailbox: MailboxStore,
     private readonly positions: PositionsStore,
     private readonly runs: RunStore,
+    private readonly log: LogReader,
   ) {
-    this.group = new GroupCommit<Reader, Resumed>({
-      writeAll: async (readers) => (await this.resumeAll(readers)).map(outcomeOf),
+    this.group = new GroupCommit<Connecting, Beginning>({
+      writeAll: (connecting) => this.beginAll(connecting),
       isOutage,
       maxBatch: BATCH,
       lanes: LANES,
+      gatherMs: GATHER_MS,
       maxWaiting: MAX_WAITING,
     });
   }
 
   /** @throws ComponentError DATABASE_CAPACITY when too many wait, MAILBOX_UNAVAILABLE, or of the database */
-  async read(
-    { user_id: userId, email }: Principal,
-    { device_id, cursor, locale }: AcceptedHandshake,
-  ): Promise<Resumed> {
-    const resumed = await this.group.submit({ user_id: userId, device_id, cursor: cursor ?? null });
-    const { advances, from_seq, contact } = resumed.resume;
-    const now = { email, locale: locale ?? contact.locale };
-    if (now.email !== contact.email || now.locale !== contact.locale) await this.mailbox.remember(userId, now);
-    if (advances) await this.positions.advance(userId, device_id, from_seq);
-    return resumed;
+  read({ user_id, email }: Principal, { device_id, cursor, locale }: AcceptedHandshake): Promise<Beginning> {
+    return this.group.submit({ user_id, device_id, cursor: cursor ?? null, email, locale: locale ?? null });
+  }
+
+  private async beginAll(connecting: readonly Connecting[]): Promise<Outcome<Beginning>[]> {
+    const resumed = await this.resumeAll(connecting);
+    const [pages] = await Promise.all([
+      this.firstPages(connecting, resumed),
+      this.advanceAll(connecting, resumed),
+      this.rememberAll(connecting, resumed),
+    ]);
+    return resumed.map((one, at) =>
+      one ? { ok: true, value: { ...one, page: pages[at] ?? [] } } : { ok: false, error: absent() },
+    );
   }
 
   /** Who has no mailbox yet gets one. */
@@ -60,7 +80,16 @@ export class MailboxReader {
     return all.map((one) => one ?? opened.shift() ?? null);
   }
 
-  private look(readers: readonly Reader[]): Promise<(Resumed | null)[]> {
+  /** Most users have no runs under way: then one statement, which sees one moment, says all. */
+  private async look(readers: readonly Reader[]): Promise<(Resumed | null)[]> {
+    const points = await this.positions.resume(this.database, readers);
+    const busy = readers.filter((_, at) => points[at]?.busy);
+    const again = busy.length > 0 ? await this.lookWithRuns(busy) : [];
+    return points.map((resume) => (resume?.busy ? (again.shift() ?? null) : resume && { resume, runs: [] }));
+  }
+
+  /** Mailboxes and runs as of the same moment: a snapshot of a run covers what the log says of it up to the head, and no more. */
+  private lookWithRuns(readers: readonly Reader[]): Promise<(Resumed | null)[]> {
     return this.database.snapshot(async (sql) => {
       const points = await this.positions.resume(sql, readers);
       const runs = await this.runs.activeViews(
@@ -70,10 +99,34 @@ export class MailboxReader {
       return points.map((resume, at) => resume && { resume, runs: runs.get(readers[at]?.user_id ?? '') ?? [] });
     });
   }
-}
 
-function outcomeOf(resumed: Resumed | null): Outcome<Resumed> {
-  return resumed ? { ok: true, value: resumed } : { ok: false, error: absent() };
+  private async firstPages(readers: readonly Reader[], resumed: readonly (Resumed | null)[]): Promise<LoggedEvent[][]> {
+    const requests = readers.map(({ user_id }, at) => {
+      const { from_seq = 0, state } = resumed[at]?.resume ?? {};
+      return { user_id, after: from_seq, limit: (state?.head ?? 0) - from_seq };
+    });
+    return requests.some(({ limit }) => limit > 0) ? this.log.nextOfEach(requests) : [];
+  }
+
+  /** A cursor counts as an acknowledgement, and a new device has a position from now on. */
+  private advanceAll(readers: readonly Reader[], resumed: readonly (Resumed | null)[]): Promise<void> {
+    return this.positions.advanceAll(
+      readers.flatMap(({ user_id, device_id }, at) => {
+        const resume = resumed[at]?.resume;
+        return resume?.advances ? [{ user_id, device_id, position: resume.from_seq }] : [];
+      }),
+    );
+  }
+
+  private async rememberAll(devices: readonly Connecting[], resumed: readonly (Resumed | null)[]): Promise<void> {
+    const remembering = devices.map(async ({ user_id, email, locale }, at) => {
+      const contact = resumed[at]?.resume.contact;
+      if (contact === undefined) return;
+      const now = { email, locale: locale ?? contact.locale };
+      if (now.email !== contact.email || now.locale !== contact.locale) await this.mailbox.remember(user_id, now);
+    });
+    await Promise.all(remembering);
+  }
 }
 
 /** Erased between being opened and being read. */

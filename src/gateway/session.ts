@@ -9,7 +9,7 @@ import type {
 } from '@clarion/protocol';
 import type { DefaultEventsMap, Socket } from 'socket.io';
 import type { Principal } from '../auth';
-import type { ResumePoint, UserSignal } from '../mailbox';
+import type { LoggedEvent, ResumePoint, UserSignal } from '../mailbox';
 
 /** A socket whose emits are typed by the protocol; what it receives is checked by the dispatcher. */
 export type ClientSocket = Socket<DefaultEventsMap, ServerToClientEvents, DefaultEventsMap, SocketData>;
@@ -29,14 +29,20 @@ export interface Admission {
   readonly principal: Principal;
   readonly options: ConnectionOptions;
   readonly resume: ResumePoint;
-  readonly runs: readonly RunView[];
   readonly inbox: Inbox;
   /** Gives back what the admission holds; may be called again. */
   readonly release: () => void;
 }
 
+/** What a connection is sent first, read before it exists. Nobody keeps it: it may be large. */
+export interface Beginning {
+  readonly runs: readonly RunView[];
+  /** Of what it has missed. */
+  readonly page: readonly LoggedEvent[];
+}
+
 export interface SocketData {
-  admission?: Admission;
+  admission?: Admission & Beginning;
 }
 
 /** Who asks, and how a failure reaches somebody who gave no callback. */

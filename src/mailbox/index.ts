@@ -1,6 +1,7 @@
 export { LogReader } from './log-reader.service';
 export { withoutContent } from './erased-events';
 export { CANARY_USER, MailboxCanary } from './mailbox-canary.service';
+export { LoggedEvent } from './logged-event';
 export { MailboxModule } from './mailbox.module';
 export { MailboxNotifications } from './mailbox-notifications';
 export { MailboxStore, type MailboxState, type UserEvents } from './mailbox.store';

@@ -1,22 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import type { DurableEvent } from '@clarion/protocol';
 import { GroupCommit, isOutage } from '../persistence';
+import type { LoggedEvent } from './logged-event';
 import { MailboxStore, type PageRequest } from './mailbox.store';
 
-/** Pages that share a statement, at most: some 4 MB where each is as large as it may be. */
-const BATCH = 32;
-const LANES = 2;
+/** Pages that share a statement, at most: some 8 MB where each is as large as it may be. */
+const BATCH = 64;
+const LANES = 1;
 const MAX_WAITING = 10_000;
-/** Of what events carry, in one page; far less than what may wait for a client. */
+/** In one page; of what its events carry, far less than what may wait for a client. */
+const PAGE_EVENTS = 200;
 const PAGE_BYTES = 131_072;
 
 /** Reads logs for connections. When everybody comes back at once, the pages of many users share a statement. */
 @Injectable()
 export class LogReader {
-  private readonly group: GroupCommit<PageRequest, DurableEvent[]>;
+  private readonly group: GroupCommit<PageRequest, LoggedEvent[]>;
 
   constructor(private readonly mailbox: MailboxStore) {
-    this.group = new GroupCommit<PageRequest, DurableEvent[]>({
+    this.group = new GroupCommit<PageRequest, LoggedEvent[]>({
       writeAll: async (requests) => (await mailbox.readPages(requests)).map((value) => ({ ok: true, value })),
       isOutage,
       maxBatch: BATCH,
@@ -25,13 +26,22 @@ export class LogReader {
     });
   }
 
-  /** The events after `seq`, at most `limit`. @throws ComponentError DATABASE_CAPACITY when too many wait, or of the database */
-  next(user_id: string, seq: number, limit: number): Promise<DurableEvent[]> {
-    return this.group.submit({ user_id, after: seq, limit, max_bytes: PAGE_BYTES });
+  /** A page of the events after `seq`, at most `limit`. @throws ComponentError DATABASE_CAPACITY when too many wait, or of the database */
+  next(user_id: string, seq: number, limit: number): Promise<LoggedEvent[]> {
+    return this.group.submit(pageOf({ user_id, after: seq, limit }));
+  }
+
+  /** `next` for many at once. */
+  nextOfEach(requests: readonly Omit<PageRequest, 'max_bytes'>[]): Promise<LoggedEvent[][]> {
+    return this.mailbox.readPages(requests.map(pageOf));
   }
 
   /** How far the logs of these users go. Who has no mailbox is left out. */
   heads(userIds: readonly string[]): Promise<{ user_id: string; epoch: string; head: number }[]> {
     return this.mailbox.heads(userIds);
   }
+}
+
+function pageOf({ limit, ...request }: Omit<PageRequest, 'max_bytes'>): PageRequest {
+  return { ...request, limit: Math.min(limit, PAGE_EVENTS), max_bytes: PAGE_BYTES };
 }

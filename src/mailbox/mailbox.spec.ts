@@ -93,6 +93,33 @@ describe('the mailbox', () => {
       );
     });
 
+    it('reads what was appended, whatever users and paths are called and events carry', async () => {
+      const text = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((value) => !value.includes('\0'));
+      const events = fc.array(
+        fc.record({
+          type: fc.constantFrom('tool_executing', 'agent_retrying'),
+          run_id: fc.option(fc.uuid()),
+          thread_id: fc.option(fc.uuid()),
+          attempt: fc.option(fc.nat(9)),
+          path: fc.option(text),
+          data: fc.dictionary(text, fc.oneof(text, fc.double({ noDefaultInfinity: true, noNaN: true }), fc.boolean()), {
+            noNullPrototype: true,
+          }),
+        }),
+        { minLength: 1, maxLength: 5 },
+      );
+      await fc.assert(
+        fc.asyncProperty(text, events, async (name, given) => {
+          const user = `${newUser()} ${name}`;
+          const stored = await database.transaction((tx) => mailbox.append(tx, user, given as unknown as NewEvent[]));
+          const read = await mailbox.readAfter(user, 0, 10);
+          expect(read).toEqual(JSON.parse(JSON.stringify(stored)));
+          expect(read.map((event) => Object.keys(event))).toEqual(stored.map((event) => Object.keys(event)));
+        }),
+        { numRuns: 60 },
+      );
+    });
+
     it('reads any page as a part of the whole', async () => {
       const user = newUser();
       await append(

@@ -1,15 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import {
-  CRITICAL_EVENTS,
-  formatCursor,
-  type DurableEvent,
-  type DurableEventDataMap,
-  type DurableEventType,
-} from '@clarion/protocol';
+import { CRITICAL_EVENTS, formatCursor, type DurableEvent } from '@clarion/protocol';
 import { ComponentError } from '../errors';
 import { Database, type Sql, type Transaction } from '../persistence';
 import { ERASED_DATA } from './erased-events';
+import { LOGGED_LINE, LoggedEvent } from './logged-event';
 import type { NewEvent } from './new-event';
 import { UserBus } from './user-bus';
 
@@ -25,18 +20,6 @@ export interface Contact {
   readonly email: string | null;
   /** BCP 47. */
   readonly locale: string | null;
-}
-
-interface EventRow {
-  seq: number;
-  type: DurableEventType;
-  thread_id: string | null;
-  run_id: string | null;
-  attempt: number | null;
-  path: string | null;
-  critical: boolean;
-  data: DurableEventDataMap[DurableEventType];
-  created_at: Date;
 }
 
 /**
@@ -83,19 +66,25 @@ erased AS (
 SELECT max(seq) AS last FROM page`;
 const ERASE_PAGE = 2_000;
 
-/** What is stored compressed is measured as it will be read. */
+/**
+ * A page is one text, an event a line of it (`LoggedEvent.parse`): rows and columns of their own would be most of the cost of reading. What is stored
+ * compressed is measured as it will be read.
+ */
 const PAGES = `
-SELECT r.at, m.epoch, e.*
+SELECT r.at, m.epoch, p.events
 FROM unnest($1::text[], $2::bigint[], $3::int[], $4::bigint[]) WITH ORDINALITY AS r (user_id, after, most, max_bytes, at)
 JOIN mailboxes m ON m.user_id = r.user_id
 CROSS JOIN LATERAL (
-  SELECT seq, type, thread_id, run_id, attempt, path, critical, data, created_at, sum(bytes) OVER (ORDER BY seq) - bytes AS before
+  SELECT string_agg(${LOGGED_LINE}, E'\\n' ORDER BY seq) AS events
   FROM (
-    SELECT *, CASE WHEN pg_column_compression(data) IS NULL THEN pg_column_size(data) ELSE octet_length(data::text) END AS bytes
-    FROM mailbox_events WHERE user_id = r.user_id AND seq > r.after ORDER BY seq LIMIT r.most
-  ) AS page
-) AS e
-WHERE e.before < r.max_bytes OR r.max_bytes IS NULL ORDER BY r.at, e.seq`;
+    SELECT *, sum(bytes) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - bytes AS before
+    FROM (
+      SELECT *, CASE WHEN pg_column_compression(data) IS NULL THEN pg_column_size(data) ELSE octet_length(data::text) END AS bytes
+      FROM mailbox_events WHERE user_id = r.user_id AND seq > r.after ORDER BY seq LIMIT r.most
+    ) AS candidate
+  ) AS e WHERE e.before < r.max_bytes OR r.max_bytes IS NULL
+) AS p
+WHERE p.events IS NOT NULL`;
 
 /** The durable event log of every user. */
 @Injectable()
@@ -210,15 +199,18 @@ export class MailboxStore {
   }
 
   /** A page for each request, in their order. */
-  async readPages(requests: readonly PageRequest[]): Promise<DurableEvent[][]> {
-    const rows = await this.database.query<EventRow & { at: number; epoch: string }>(PAGES, [
+  async readPages(requests: readonly PageRequest[]): Promise<LoggedEvent[][]> {
+    const rows = await this.database.query<{ at: number; epoch: string; events: string }>(PAGES, [
       requests.map(({ user_id }) => user_id),
       requests.map(({ after }) => after),
       requests.map(({ limit }) => limit),
       requests.map(({ max_bytes }) => max_bytes),
     ]);
-    const pages = requests.map((): DurableEvent[] => []);
-    for (const row of rows) pages[row.at - 1]?.push(eventOf(requests[row.at - 1]?.user_id ?? '', row.epoch, row));
+    const pages = requests.map((): LoggedEvent[] => []);
+    for (const { at, epoch, events } of rows) {
+      const log = { user_id: requests[at - 1]?.user_id ?? '', epoch };
+      pages[at - 1] = events.split('\n').map((line) => LoggedEvent.parse(log, line));
+    }
     return pages;
   }
 
@@ -230,7 +222,7 @@ export class MailboxStore {
     max_bytes: number | null = null,
   ): Promise<DurableEvent[]> {
     const [page = []] = await this.readPages([{ user_id, after, limit, max_bytes }]);
-    return page;
+    return page.map((event) => JSON.parse(event.json(false)) as DurableEvent);
   }
 }
 
@@ -253,36 +245,23 @@ function placed(
 ): DurableEvent[] {
   if (place === undefined) throw new Error('an append returns a row for each mailbox');
   const { epoch, head, created_at } = place;
+  const timestamp = created_at.toISOString();
   return events.map(({ type, data, thread_id = null, run_id = null, attempt = null, path = null }, at) => {
     const seq = head - events.length + 1 + at;
-    return eventOf(userId, epoch, {
-      seq,
+    return {
       type,
+      id: formatCursor(epoch, seq),
+      epoch,
+      seq,
+      timestamp,
+      user_id: userId,
       thread_id,
       run_id,
       attempt,
       path,
       critical: CRITICAL_EVENTS.has(type),
+      recovered: false,
       data,
-      created_at,
-    });
+    } as DurableEvent;
   });
-}
-
-function eventOf(userId: string, epoch: string, row: EventRow): DurableEvent {
-  return {
-    type: row.type,
-    id: formatCursor(epoch, row.seq),
-    epoch,
-    seq: row.seq,
-    timestamp: row.created_at.toISOString(),
-    user_id: userId,
-    thread_id: row.thread_id,
-    run_id: row.run_id,
-    attempt: row.attempt,
-    path: row.path,
-    critical: row.critical,
-    recovered: false,
-    data: row.data,
-  } as DurableEvent;
 }

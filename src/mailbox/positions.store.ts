@@ -20,6 +20,8 @@ export interface ResumePoint {
   readonly advances: boolean;
   /** As it is kept. */
   readonly contact: Contact;
+  /** The user has runs that have not ended. */
+  readonly busy: boolean;
 }
 
 /** How far a device has read. */
@@ -29,11 +31,12 @@ interface Position {
   readonly position: number;
 }
 
-type ResumeRow = MailboxState & Contact & { epoch: string | null; own: number | null; furthest: number };
+type ResumeRow = MailboxState & Contact & { epoch: string | null; own: number | null; furthest: number; busy: boolean };
 
 const RESUME = `
 SELECT m.epoch, m.head, m.trimmed_to, m.email, m.locale, own.position AS own,
-  (SELECT coalesce(max(p.position), 0) FROM mailbox_positions p WHERE p.user_id = w.user_id) AS furthest
+  (SELECT coalesce(max(p.position), 0) FROM mailbox_positions p WHERE p.user_id = w.user_id) AS furthest,
+  EXISTS (SELECT 1 FROM runs r WHERE r.user_id = w.user_id AND r.finished_at IS NULL) AS busy
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (user_id, device_id, place)
 LEFT JOIN mailboxes m ON m.user_id = w.user_id
 LEFT JOIN mailbox_positions own ON own.user_id = w.user_id AND own.device_id = w.device_id
@@ -74,10 +77,10 @@ export class PositionsStore {
       readers.map(({ user_id }) => user_id),
       readers.map(({ device_id }) => device_id),
     ]);
-    return rows.map(({ own, furthest, email, locale, ...state }, at) =>
+    return rows.map(({ own, furthest, email, locale, busy, ...state }, at) =>
       state.epoch === null
         ? null
-        : { ...resumePoint(state, own, furthest, readers[at]?.cursor ?? null), contact: { email, locale } },
+        : { ...resumePoint(state, own, furthest, readers[at]?.cursor ?? null), contact: { email, locale }, busy },
     );
   }
 
@@ -89,14 +92,15 @@ export class PositionsStore {
     return this.advances.submit({ user_id: userId, device_id: deviceId, position });
   }
 
-  /** A statement may touch a row once: of several positions of a device the furthest counts. */
-  private async advanceAll(positions: readonly Position[]): Promise<void> {
+  /** `advance` for many at once. A statement may touch a row once: of several positions of a device the furthest counts. */
+  async advanceAll(positions: readonly Position[]): Promise<void> {
     const furthest = new Map<string, Position>();
     for (const entry of positions) {
       const key = `${entry.user_id}\0${entry.device_id}`;
       if ((furthest.get(key)?.position ?? -1) < entry.position) furthest.set(key, entry);
     }
     const entries = [...furthest.values()];
+    if (entries.length === 0) return;
     await this.database.query(ADVANCE, [
       entries.map(({ user_id }) => user_id),
       entries.map(({ device_id }) => device_id),
@@ -110,7 +114,7 @@ function resumePoint(
   own: number | null,
   furthest: number,
   cursor: Cursor | null,
-): Omit<ResumePoint, 'contact'> {
+): Omit<ResumePoint, 'contact' | 'busy'> {
   const { epoch, head, trimmed_to } = state;
   // A position beyond the head is of numbers that are gone: nothing up to the head may be taken for read twice, or left out.
   const wanted = cursor?.seq ?? Math.min(own ?? furthest, head);
