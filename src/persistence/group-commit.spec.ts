@@ -83,6 +83,28 @@ describe('GroupCommit', () => {
     await Promise.all([first, ...waiting]);
   });
 
+  it('lets those that come after a batch gather, until they fill one', async () => {
+    const { group, batches } = groupOf({ gatherMs: 10_000 });
+    expect(await group.submit(1)).toBe('batched 1');
+    const gathered = [];
+    for (const item of [2, 3, 4, 5]) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(batches).toEqual([[1]]);
+      gathered.push(group.submit(item));
+    }
+    await Promise.all(gathered);
+    expect(batches).toEqual([[1], [2, 3, 4, 5]]);
+  });
+
+  it('keeps nobody longer than it gathers, and somebody alone not at all', async () => {
+    const { group, batches } = groupOf({ gatherMs: 20 });
+    await group.submit(1);
+    const begun = performance.now();
+    await Promise.all([group.submit(2), group.submit(3)]);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(15);
+    expect(batches).toEqual([[1], [2, 3]]);
+  });
+
   it('never runs more batches at once than it has lanes, loses nothing and keeps the order within a batch', async () => {
     await fc.assert(
       fc.asyncProperty(

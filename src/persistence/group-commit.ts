@@ -79,12 +79,10 @@ export class GroupCommit<T, R> {
     const { gatherMs } = this.options;
     if (gatherMs === undefined) return;
     if (this.gathering !== null) clearTimeout(this.gathering);
-    this.gathering = untraced(() =>
-      setTimeout(() => {
-        this.gathering = null;
-        if (this.waiting.length > 0) this.schedule();
-      }, gatherMs),
-    );
+    this.gathering = setTimeout(() => {
+      this.gathering = null;
+      if (this.waiting.length > 0) this.schedule();
+    }, gatherMs).unref();
   }
 
   /** Never rejects: every caller has its own outcome. */

@@ -52,6 +52,36 @@ describe('a client that returns', () => {
     expect(uptodate.ephemeral('replay_complete')).toEqual([{ from_seq: 4, to_seq: 4, count: 0 }]);
   });
 
+  it.each(['websocket', 'polling'])(
+    'at once with others by %s gets what is theirs, runs under way or not',
+    async (transport) => {
+      const names = Array.from({ length: 8 }, (_, index) => `${user}-${transport}-${index}`);
+      const firsts = await Promise.all(
+        names.map(async (name, index) => {
+          const client = await app.connect(name);
+          for (let count = 0; count < index; count += 1) await converse(client);
+          if (index % 2 === 1) await client.drill({ tokens: 100_000, per_second: 1 });
+          await client.until(() => index % 2 === 0 || client.of('agent_started').length > index || undefined);
+          return client;
+        }),
+      );
+      const beginnings = firsts.map(({ cursor }) => cursor?.replace(/:.*/, ':0'));
+      const backs = await Promise.all(
+        names.map((name, index) => app.connect(name, { cursor: beginnings[index] }, { transports: [transport] })),
+      );
+      for (const [index, back] of backs.entries()) {
+        const missed = firsts[index]?.events ?? [];
+        expect(back.events).toEqual(missed.map((event) => ({ ...event, recovered: true })));
+        expect(back.ephemeral('run_snapshot').map(({ run_id }) => run_id)).toEqual(
+          index % 2 === 1 ? [missed.at(-1)?.run_id] : [],
+        );
+        expect(back.ephemeral('replay_complete')).toEqual([
+          { from_seq: 0, to_seq: missed.length, count: missed.length },
+        ]);
+      }
+    },
+  );
+
   it('without a cursor gets what came since its last answered ping', async () => {
     const first = await app.connect(user, { device_id: 'phone' });
     await converse(first);
