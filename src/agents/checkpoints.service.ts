@@ -32,6 +32,8 @@ SELECT id FROM held`;
 @Injectable()
 export class Checkpoints {
   private pending = new Map<string, Chunk>();
+  /** Whose write is under way. */
+  private writing: ReadonlyMap<string, Chunk> = new Map();
   private readonly loop: PeriodicLoop;
 
   constructor(
@@ -66,10 +68,10 @@ export class Checkpoints {
 
   /** Resolves when all that was added of the run so far is written. @throws the reason of the abort */
   async settle(runId: string, signal: AbortSignal): Promise<void> {
-    while (this.pending.has(runId)) {
+    while (this.isOwed(runId)) {
       signal.throwIfAborted();
       await this.loop.trigger();
-      if (this.pending.has(runId)) await delay(SETTLE_AGAIN_MS);
+      if (this.isOwed(runId)) await delay(SETTLE_AGAIN_MS);
     }
   }
 
@@ -78,15 +80,23 @@ export class Checkpoints {
     this.pending.delete(runId);
   }
 
+  /** A write under way may still fail, and be put back. */
+  private isOwed(runId: string): boolean {
+    return this.pending.has(runId) || this.writing.has(runId);
+  }
+
   private async flush(): Promise<void> {
     if (this.pending.size === 0 || !this.database.ready) return;
     const batch = this.pending;
     this.pending = new Map();
+    this.writing = batch;
     try {
       await this.write(batch);
     } catch (error) {
       this.putBack(batch);
       throw error;
+    } finally {
+      this.writing = new Map();
     }
   }
 

@@ -28,7 +28,7 @@ const STATES: Readonly<Record<CircuitState, ProviderCircuitState>> = {
  * PROVIDER_CIRCUIT_OPEN_MS one call is let through: its success closes the circuit, its failure opens it again.
  *
  * Only what another call may mend counts as a failure: errors that are retryable, time limits of the engine among them. A refusal (a bad key, a
- * bad request) and a cancelled run count neither way.
+ * bad request) and a cancelled run count neither way; but a cancelled probe leaves the circuit open.
  */
 @Injectable()
 export class ProviderCircuits {
@@ -100,7 +100,10 @@ export class ProviderCircuits {
     const known = this.circuits.get(provider);
     if (known) return known;
     const { circuitFailures, circuitOpenMs } = this.config.agents;
-    const circuit = circuitBreaker(handleWhen(countsAsFailure), {
+    // Of a probe that was cancelled nothing is known, and what does not count as a failure closes the circuit.
+    const isFailure = (error: unknown): boolean =>
+      countsAsFailure(error) || (error instanceof RunStop && circuit.state === CircuitState.HalfOpen);
+    const circuit: CircuitBreakerPolicy = circuitBreaker(handleWhen(isFailure), {
       breaker: new ConsecutiveBreaker(circuitFailures),
       halfOpenAfter: circuitOpenMs,
     });

@@ -90,6 +90,20 @@ describe('the circuit of a provider', () => {
     expect(circuits.stateOf('llm')).toBe('closed');
   });
 
+  it('stays open when that call is cancelled', async () => {
+    await open();
+    jest.setSystemTime(OPEN_MS + 1);
+    await failTimes(1, new RunStop('ended_elsewhere'));
+    expect(circuits.stateOf('llm')).toBe('open');
+  });
+
+  it('closes when that call is answered by a refusal', async () => {
+    await open();
+    jest.setSystemTime(OPEN_MS + 1);
+    await failTimes(1, ComponentError.dependencies('PROVIDER_REJECTED'));
+    expect(circuits.stateOf('llm')).toBe('closed');
+  });
+
   describe('with streams', () => {
     async function* tokens(count: number, error?: Error): AsyncGenerator<number, void, void> {
       for (let token = 0; token < count; token += 1) yield token;

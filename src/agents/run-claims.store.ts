@@ -67,7 +67,7 @@ ORDER BY user_id COLLATE "C" ON CONFLICT (agent, user_id) DO UPDATE SET served_a
 const FORGET_TURNS = `
 DELETE FROM agent_turns t WHERE agent = $1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.user_id = t.user_id AND r.finished_at IS NULL)`;
 
-/** Two claims at once would both see the same room under a user's limit. In one order, or two processes deadlock. Whoever has them waits for no row. */
+/** Two claims at once would both see the same room under a user's limit. In one order, or two processes deadlock. Whoever has them waits for no thread and no run. */
 const LOCK_USERS = prepared(`
 SELECT pg_advisory_xact_lock(key) FROM (
   SELECT DISTINCT hashtextextended(user_id, 1) AS key FROM unnest($1::text[]) AS w (user_id) ORDER BY key) AS keys`);

@@ -46,7 +46,7 @@ export class RunFollowers {
   /** To be called after the commit that has ended the run. `alone`: its user had no other that has not ended. */
   ended({ user_id, agent, thread_id, ordinal }: Run, alone: boolean): void {
     this.dispatcher.wakeAgent(agent);
-    // A message that was accepted meanwhile was given a place of its own, where there is more than one.
+    // What was accepted meanwhile has places of its own, where there is more than one; what exceeds them the reconciler finds within a second.
     if (alone && this.config.agents.runsPerUser !== 1) return;
     this.dispatcher.wake(user_id);
     this.moved.set(thread_id, Math.min(ordinal, this.moved.get(thread_id) ?? ordinal));

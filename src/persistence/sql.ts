@@ -2,7 +2,7 @@ const names = new Map<string, string>();
 
 /** Marks a constant statement that runs often: PostgreSQL parses it once for each connection. Planned it is every time, for tables as they are by then. */
 export function prepared(text: string): string {
-  names.set(text, `clarion_${names.size}`);
+  if (!names.has(text)) names.set(text, `clarion_${names.size}`);
   return text;
 }
 
