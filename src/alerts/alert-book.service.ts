@@ -67,6 +67,7 @@ export class AlertBook {
       alert_id: ids.get(delivery.alert_id) ?? delivery.alert_id,
     }));
     await this.outbox.add(tx, moved);
+    await this.outbox.cancelTold(tx, moved);
     const over = alerts.filter((alert) => ids.get(alert.id) === alert.id && hasEnded(alert, known.get(keyOf(alert))));
     const messages: string[] = [];
     for (const alert of over) messages.push(...(await this.tell(tx, alert, 'resolve')));

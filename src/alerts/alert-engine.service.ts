@@ -58,6 +58,8 @@ export class AlertEngine {
     const { pending } = this.outage;
     if (pending !== null) {
       const ends = await this.store.transaction((tx) => this.book.ingest(tx, pending));
+      // Should the database go away again before it has been read.
+      this.known = this.outage.known(this.known);
       await this.outage.forget();
       await this.deliveries.wake(ends);
     }

@@ -1,7 +1,9 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FailureRecord } from '../errors';
+import { ComponentError, type FailureRecord } from '../errors';
+import { Database } from '../persistence';
 import { AlertBench, failed, until } from './alert-bench.fixture';
+import type { AlertNotice } from './notice';
 
 const bench = AlertBench.use();
 
@@ -52,6 +54,46 @@ describe('without the database', () => {
     await look();
     await look();
     expect(bench.words()).toEqual(['trigger database', 'resolve database']);
+  });
+
+  it('is told once where the database goes away again as soon as it took what had happened', async () => {
+    const { look, outage: alone } = bench.createNode();
+    await outage();
+    for (const _ of [1, 2]) await look();
+    await until(() => bench.peer.received.length === 1 && !alone.busy);
+    bench.proxy.heal();
+    await until(() => bench.database.ready);
+    const lost = jest.spyOn(bench.database, 'transaction');
+    lost.mockImplementationOnce((work) => Database.prototype.transaction.call(bench.database, work));
+    lost.mockRejectedValueOnce(ComponentError.database('DATABASE_UNAVAILABLE'));
+    await expect(look()).rejects.toMatchObject({ reason: 'DATABASE_UNAVAILABLE' });
+    lost.mockRestore();
+    await outage();
+    for (const _ of [1, 2]) await look();
+    await until(() => !alone.busy);
+    expect(bench.words()).toEqual(['trigger database']);
+  });
+
+  it('is told once where a commit without an answer had stored the message, which nobody has taken', async () => {
+    const { look, outage: alone } = bench.createNode();
+    await outage();
+    for (const _ of [1, 2]) await look();
+    await until(() => bench.peer.received.length === 1 && !alone.busy);
+    await healed();
+    const [{ alert_id, ...told }] = bench.told() as [AlertNotice];
+    await bench.database.query(
+      `INSERT INTO alerts (id, rule, group_key, component, severity, status, summary, details, opened_at, last_seen_at, notified_at, flaps)
+       VALUES ($1, $2, $3, $4, $5, 'firing', $6, '{}', now(), now(), now(), 0)`,
+      [alert_id, told.rule, told.group, told.component, told.severity, told.summary],
+    );
+    await bench.database.query(
+      `INSERT INTO alert_deliveries (id, alert_id, action, channel, notice, status)
+       VALUES (gen_random_uuid(), $1, 'trigger', 'webhook', $2, 'pending')`,
+      [alert_id, JSON.stringify({ alert_id, ...told })],
+    );
+    await look();
+    const messages = await bench.database.query<{ status: string }>('SELECT status FROM alert_deliveries ORDER BY 1');
+    expect(messages.map(({ status }) => status)).toEqual(['cancelled', 'sent']);
   });
 
   it('is told of when its trouble has lasted, and not before', async () => {

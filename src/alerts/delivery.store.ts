@@ -68,6 +68,16 @@ export class DeliveryStore {
     await tx.query(INSERT, [JSON.stringify(rows)]);
   }
 
+  /** Of what was sent beside the database: the message that a commit without an answer had stored, which nobody has taken. */
+  async cancelTold(tx: Sql, told: readonly (Delivery & { status: string })[]): Promise<void> {
+    const sent = told.filter(({ status }) => status === 'sent').map(({ alert_id, action }) => ({ alert_id, action }));
+    await tx.query(
+      `UPDATE alert_deliveries d SET status = 'cancelled', ended_at = now() FROM jsonb_to_recordset($1::jsonb) AS s (alert_id uuid, action text)
+       WHERE d.alert_id = s.alert_id AND d.action = s.action AND d.status = 'pending' AND d.holder IS NULL`,
+      [JSON.stringify(sent)],
+    );
+  }
+
   /** Where the alert was told of, or is about to be. */
   recipients(tx: Sql, alertId: string): Promise<Recipient[]> {
     return tx.query<Recipient>(
