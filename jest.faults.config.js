@@ -7,7 +7,7 @@ module.exports = {
   testMatch: ['<rootDir>/test/faults/**/*.spec.ts', '**/*.faults.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
   // Mostly they wait.
-  maxWorkers: 3,
+  maxWorkers: 2,
   // Processes start and end in them.
   testTimeout: 120_000,
   globalSetup: '<rootDir>/test/faults/matrix/global-setup.ts',
