@@ -76,6 +76,22 @@ describe('what follows from a component that comes and goes', () => {
     expect(told(Array<typeof period>(4).fill(period).flat())).toEqual(['trigger database']);
   });
 
+  it('is not told beside what was told of that by its failures alone', () => {
+    const evaluator = new Evaluator(settings, () => `alert-${Math.random()}`);
+    const known = new Map<string, AlertState>();
+    const look = (now: number, health: Record<string, ComponentDetail>) => {
+      const failure = { reason: 'DATABASE_UNAVAILABLE', component: 'Database', severity: 'critical' } as const;
+      const failures = [{ ...failure, operation: 'a.test', count: 1, at: 0, support_code: 'X' }];
+      const { changed, actions } = evaluator.evaluate([...known.values()], { now, health, failures, tasks: [] }, []);
+      for (const alert of changed) known.set(`${alert.rule} ${alert.group}`, alert);
+      return actions.map(({ alert, action }) => `${action} ${alert.rule} ${alert.component}`);
+    };
+    expect([0, 5, 10].flatMap((second) => look(second * SECOND, {}))).toEqual(['trigger critical-failure database']);
+    expect([11, 14, 17].flatMap((second) => look(second * SECOND, { supervisor: away }))).toEqual([]);
+    const own = { ...away, reason: 'WORKER_LOST' };
+    expect(look(18 * SECOND, { supervisor: own })).toEqual(['trigger component-failed supervisor']);
+  });
+
   it('is told when it goes on alone', () => {
     expect(told([...seconds(1, away, away), ...seconds(40, well, away)])).toEqual(['trigger supervisor']);
   });

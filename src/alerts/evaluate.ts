@@ -1,4 +1,5 @@
 import type { AppConfig } from '../config';
+import { CATALOGUE, isReason } from '../errors';
 import { causesOf, componentOf } from './causes';
 import { type AlertState, observe, type Sighting, tick } from './lifecycle';
 import type { AlertAction } from './notice';
@@ -90,7 +91,20 @@ function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health, no
     all.some((other) => other.rule === 'component-failed' && other.group === component && isAtWork(other, now));
   const cause = [...ownDisk(alert, health), ...causesOf(alert.component)].find(failed);
   if (cause !== undefined) return `component-failed ${cause}`;
+  const told = toldOfCause(alert, all);
+  if (told !== undefined) return `${told.rule} ${told.group}`;
   return alert.rule !== 'component-failed' && failed(alert.component) ? `component-failed ${alert.component}` : null;
+}
+
+/** What has the reason of a component that it stands on follows from what was told of that, by whatever rule. */
+function toldOfCause(
+  { component, details: { reason } }: AlertState,
+  all: readonly AlertState[],
+): AlertState | undefined {
+  if (typeof reason !== 'string' || !isReason(reason)) return undefined;
+  const cause = componentOf(CATALOGUE[reason].component, reason);
+  if (!causesOf(component).includes(cause)) return undefined;
+  return all.find((other) => other.component === cause && other.status !== 'resolved' && other.notified_at !== null);
 }
 
 /** Open; or over so soon that nobody was told, and over for a moment: what comes and goes keeps failing what follows from it. */
