@@ -73,7 +73,7 @@ const ERASE_PAGE = 2_000;
 const PAGES = `
 SELECT r.at, m.epoch, p.events
 FROM unnest($1::text[], $2::bigint[], $3::int[], $4::bigint[]) WITH ORDINALITY AS r (user_id, after, most, max_bytes, at)
-JOIN mailboxes m ON m.user_id = r.user_id
+CROSS JOIN LATERAL (SELECT epoch FROM mailboxes WHERE user_id = r.user_id LIMIT 1) AS m
 CROSS JOIN LATERAL (
   SELECT string_agg(${LOGGED_LINE}, E'\\n' ORDER BY seq) AS events
   FROM (

@@ -31,22 +31,25 @@ interface Position {
   readonly position: number;
 }
 
-type ResumeRow = MailboxState & Contact & { epoch: string | null; own: number | null; furthest: number; busy: boolean };
+type ResumeRow = MailboxState &
+  Contact & { epoch: string | null; own: number | null; furthest: number; busy: true | null };
 
+/** LIMIT makes PostgreSQL look up each row: for a batch it would read the whole table, which it takes for cheaper up to thousands of users. */
 const RESUME = `
-SELECT m.epoch, m.head, m.trimmed_to, m.email, m.locale, own.position AS own,
+SELECT m.epoch, m.head, m.trimmed_to, m.email, m.locale,
+  (SELECT p.position FROM mailbox_positions p WHERE p.user_id = w.user_id AND p.device_id = w.device_id) AS own,
   (SELECT coalesce(max(p.position), 0) FROM mailbox_positions p WHERE p.user_id = w.user_id) AS furthest,
-  EXISTS (SELECT 1 FROM runs r WHERE r.user_id = w.user_id AND r.finished_at IS NULL) AS busy
+  (SELECT true FROM runs r WHERE r.user_id = w.user_id AND r.finished_at IS NULL LIMIT 1) AS busy
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (user_id, device_id, place)
-LEFT JOIN mailboxes m ON m.user_id = w.user_id
-LEFT JOIN mailbox_positions own ON own.user_id = w.user_id AND own.device_id = w.device_id
+LEFT JOIN LATERAL (SELECT * FROM mailboxes WHERE user_id = w.user_id LIMIT 1) AS m ON true
 ORDER BY place`;
 
 /** In one order, or two processes deadlock. */
 const ADVANCE = `
 INSERT INTO mailbox_positions AS p (user_id, device_id, position)
 SELECT a.user_id, a.device_id, least(a.position, m.head)
-FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (user_id, device_id, position) JOIN mailboxes m USING (user_id)
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (user_id, device_id, position)
+CROSS JOIN LATERAL (SELECT head FROM mailboxes WHERE user_id = a.user_id LIMIT 1) AS m
 ORDER BY a.user_id COLLATE "C", a.device_id COLLATE "C"
 ON CONFLICT (user_id, device_id) DO UPDATE SET position = excluded.position, updated_at = now() WHERE p.position < excluded.position`;
 
@@ -80,7 +83,11 @@ export class PositionsStore {
     return rows.map(({ own, furthest, email, locale, busy, ...state }, at) =>
       state.epoch === null
         ? null
-        : { ...resumePoint(state, own, furthest, readers[at]?.cursor ?? null), contact: { email, locale }, busy },
+        : {
+            ...resumePoint(state, own, furthest, readers[at]?.cursor ?? null),
+            contact: { email, locale },
+            busy: busy === true,
+          },
     );
   }
 
