@@ -3,9 +3,9 @@ import { GroupCommit, isOutage } from '../persistence';
 import type { LoggedEvent } from './logged-event';
 import { MailboxStore, type PageRequest } from './mailbox.store';
 
-/** Pages that share a statement, at most: some 8 MB where each is as large as it may be. */
-const BATCH = 64;
-const LANES = 1;
+/** Pages that share a statement, at most: some 4 MB where each is as large as it may be. */
+const BATCH = 32;
+const LANES = 2;
 const MAX_WAITING = 10_000;
 /** In one page; of what its events carry, far less than what may wait for a client. */
 const PAGE_EVENTS = 200;
