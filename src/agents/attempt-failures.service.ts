@@ -31,6 +31,11 @@ export class AttemptFailures {
     }
   }
 
+  /** Whether a step that failed may be repeated within its attempt. */
+  mayRepeatStep(): boolean {
+    return this.policy.mayRepeatStep();
+  }
+
   private async goOnOrEnd(run: Run, active: ActiveRun, writer: RunWriter, error: unknown): Promise<void> {
     const verdict = this.policy.judge(run, error);
     const failure = await this.report(run, error, verdict);

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { ComponentError, FailureReporter } from '../errors';
+import { classify, ComponentError, FailureReporter } from '../errors';
 import { parseTraceparent, untraced } from '../telemetry';
 import { RunClaims, type Claimed } from './run-claims.store';
 import { RunQueue, type RunWakeUp } from './run-queue';
@@ -153,14 +153,17 @@ export class Dispatcher {
     }
   }
 
-  /** Once per run: the user hears that it waits, not how often we tried. */
+  /** Once per run: the user hears that it waits, not how often we tried. What keeps it may be the database, where that is the queue. */
   private async reportDelayed(
     { run_id, user_id, thread_id, dispatch, traceparent }: Claimed,
     cause: unknown,
   ): Promise<void> {
     if (this.delayed.has(run_id)) return;
     this.delayed.add(run_id);
-    const error = ComponentError.redis('RUN_DELAYED', { cause, details: { dispatch } });
+    const error =
+      classify(cause).definition.component === 'Database'
+        ? ComponentError.database('RUN_STALLED', { cause, details: { runs: [run_id], dispatch } })
+        : ComponentError.redis('RUN_DELAYED', { cause, details: { dispatch } });
     const trace_id = parseTraceparent(traceparent)?.traceId;
     const about = { user_id, thread_id, run_id, trace_id };
     await this.reporter.report(error, { operation: 'run.enqueue', ...about, notify: dispatch === 1 });

@@ -35,6 +35,8 @@ export class ProviderCircuits {
   private readonly logger = new Logger(ProviderCircuits.name);
   private readonly circuits = new Map<string, CircuitBreakerPolicy>();
   private readonly histories = new Map<string, CallHistory<ComponentError>>();
+  /** When each circuit opened last, by the clock of the circuits (`Date`). */
+  private readonly openedAt = new Map<string, number>();
 
   constructor(private readonly config: AppConfig) {}
 
@@ -108,12 +110,16 @@ export class ProviderCircuits {
       halfOpenAfter: circuitOpenMs,
     });
     circuit.onStateChange((state) => this.logger.warn({ provider, state: STATES[state] }, 'Circuit of a provider'));
+    circuit.onBreak(() => void this.openedAt.set(provider, Date.now()));
     this.circuits.set(provider, circuit);
     return circuit;
   }
 
   private isOpen(provider: string): ComponentError {
-    const retryAfterMs = this.config.agents.circuitOpenMs;
+    const { circuitOpenMs } = this.config.agents;
+    const openMs = Date.now() - (this.openedAt.get(provider) ?? 0);
+    // A probe that is under way may fail.
+    const retryAfterMs = openMs < circuitOpenMs ? circuitOpenMs - openMs : circuitOpenMs;
     return ComponentError.dependencies('PROVIDER_CIRCUIT_OPEN', { details: { provider }, retryAfterMs });
   }
 }

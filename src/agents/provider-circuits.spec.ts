@@ -49,6 +49,13 @@ describe('the circuit of a provider', () => {
     expect(await circuits.call('other', () => Promise.resolve(1))).toBe(1);
   });
 
+  it('says how long it stays open still', async () => {
+    await open();
+    jest.setSystemTime(OPEN_MS - 30);
+    const refused = circuits.call('llm', () => Promise.resolve('too early'));
+    await expect(refused).rejects.toMatchObject({ reason: 'PROVIDER_CIRCUIT_OPEN', retryAfterMs: 30 });
+  });
+
   it('lets one call through after a while, fails the others meanwhile, and closes with its success', async () => {
     await open();
     jest.setSystemTime(OPEN_MS + 1);

@@ -11,7 +11,7 @@ export type Verdict =
   | { readonly kind: 'fall_back'; readonly agent: RegisteredAgent; readonly why: NotRepeated }
   | { readonly kind: 'fail'; readonly why: NotRepeated };
 
-type NotRepeated = 'not_retryable' | 'attempts_used_up' | 'retry_budget_spent';
+type NotRepeated = 'not_retryable' | 'attempts_used_up' | 'asked_to_wait_longer' | 'retry_budget_spent';
 
 /** An attempt that took all of its time would take it again: the user decides. */
 const NOT_REPEATED: ReadonlySet<Reason> = new Set<Reason>(['AGENT_TIMEOUT']);
@@ -45,9 +45,16 @@ export class RetryPolicy {
     return fallback === null ? { kind: 'fail', why } : { kind: 'fall_back', agent: fallback, why };
   }
 
-  private notRepeated(run: Run, { definition }: ComponentError): NotRepeated | null {
+  /** Takes a retry from the same budget for a step that is repeated within its attempt; false when there is none left. */
+  mayRepeatStep(): boolean {
+    return this.budget.spend();
+  }
+
+  /** Who asks for more time than a run may wait is not asked again too early: the user learns when it is worth it. */
+  private notRepeated(run: Run, { definition, askedRetryAfterMs }: ComponentError): NotRepeated | null {
     if (!definition.retryable || NOT_REPEATED.has(definition.reason)) return 'not_retryable';
     if (run.attempt >= run.max_attempts) return 'attempts_used_up';
+    if ((askedRetryAfterMs ?? 0) > this.config.agents.retryMaxDelayMs) return 'asked_to_wait_longer';
     return this.budget.spend() ? null : 'retry_budget_spent';
   }
 

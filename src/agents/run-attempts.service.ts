@@ -102,6 +102,7 @@ export class RunAttempts {
       ask,
       continues: agent.continues,
       toolTimeoutMs: limits.toolMs,
+      mayRepeat: () => this.failures.mayRepeatStep(),
       subAgents,
     });
   }

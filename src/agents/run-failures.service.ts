@@ -23,7 +23,7 @@ type StillDoomed = (run: Run) => boolean;
 const DOOMED = 'r.id, r.user_id, r.thread_id, r.attempt, r.traceparent';
 
 /** In this time a worker takes what it is given. */
-const GIVEN_MS = 1_000;
+const GIVEN_MS = 500;
 
 /**
  * SQL: nobody has advanced run `r` for so long (milliseconds), though no other run goes before it. By looks into the index for each run, as `IS_HEAD`:

@@ -13,6 +13,8 @@ export interface StepServices {
   readonly clocks?: Pick<RunClocks, 'whileRunning'>;
   /** Longest time of one call, in milliseconds. */
   readonly toolTimeoutMs?: number;
+  /** Whether a step may be repeated: takes from the budget of all retries. */
+  readonly mayRepeat?: () => boolean;
 }
 
 interface Attempt extends StepServices {
@@ -51,7 +53,7 @@ async function tryOften<R>(
     if (done.status === 'fulfilled') return done.value;
     const { definition } = classify(done.reason, 'AgentSupervisor');
     const again = definition.retryable && (idempotent || !isTimeout(done.reason));
-    if (left === 0 || !again || attempt.signal.aborted) throw done.reason;
+    if (left === 0 || !again || attempt.signal.aborted || attempt.mayRepeat?.() === false) throw done.reason;
     await delay(RETRY_DELAY_MS * 2 ** (retry - left) * (0.5 + Math.random()), undefined, { signal: attempt.signal });
   }
 }

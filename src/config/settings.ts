@@ -220,7 +220,7 @@ export const settings = {
       0,
       86_400_000,
       60_000,
-      'Longest wait before another attempt, also where a provider asks for a longer one.',
+      'Longest wait before another attempt. Where a provider asks for a longer one, the fallback agent answers, or the user is told when to try again.',
     ),
     retryBudgetPercent: integer(
       'RUN_RETRY_BUDGET_PERCENT',

@@ -16,6 +16,8 @@ export class ComponentError extends Error {
   override readonly name = 'ComponentError';
   readonly details: Record<string, unknown>;
   readonly retryAfterMs: number | null;
+  /** What this occurrence itself asks for: a provider's `Retry-After`, say; null where only the catalogue knows. */
+  readonly askedRetryAfterMs: number | null;
 
   constructor(
     readonly reason: Reason,
@@ -24,6 +26,7 @@ export class ComponentError extends Error {
     const definition = CATALOGUE[reason];
     super(definition.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.details = options.details ?? {};
+    this.askedRetryAfterMs = options.retryAfterMs ?? null;
     this.retryAfterMs = options.retryAfterMs === undefined ? definition.retryAfterMs : options.retryAfterMs;
   }
 

@@ -69,6 +69,10 @@ export class Connection {
     return this.delivery.lag;
   }
 
+  get openRuns(): Iterable<string> {
+    return this.delivery.openRuns;
+  }
+
   get userId(): string {
     return this.admission.principal.user_id;
   }
@@ -296,7 +300,8 @@ export class Connection {
     }
   }
 
-  private context(operation: string) {
+  /** What is reported of this connection is about its user. */
+  context(operation: string) {
     const { locale, source } = this.admission.options;
     return { operation, component: 'WebSocketBridge' as const, user_id: this.userId, locale, source };
   }

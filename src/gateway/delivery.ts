@@ -1,4 +1,4 @@
-import type { DurableEvent, EphemeralEventMap, RunView } from '@clarion/protocol';
+import { TERMINAL_EVENTS, type DurableEvent, type EphemeralEventMap, type RunView } from '@clarion/protocol';
 import type { LoggedEvent, UserSignal } from '../mailbox';
 import { DeltaRelay, type RelayPorts } from './delta-relay';
 
@@ -27,6 +27,8 @@ export class Delivery {
   private target: number;
   /** The last position of each queued run that moved, until what was written before it is sent. */
   private readonly positions = new Map<string, QueuePosition>();
+  /** Runs that the client knows of, and of no end. */
+  private readonly open = new Set<string>();
   private pumping = false;
   private live = false;
   /** Signals were lost; once compared with the head, snapshots make the deltas good too. */
@@ -51,6 +53,11 @@ export class Delivery {
     return this.sent;
   }
 
+  /** Runs that the client waits for. */
+  get openRuns(): Iterable<string> {
+    return this.open;
+  }
+
   /** Events of the log that are known of and were not emitted yet. */
   get lag(): number {
     return Math.max(0, this.target - this.sent);
@@ -70,6 +77,7 @@ export class Delivery {
   async show(snapshots: readonly RunView[]): Promise<void> {
     for (const run of snapshots) {
       if (this.closed) return;
+      this.open.add(run.run_id);
       this.deltas.begin(run);
       await this.ports.drained();
     }
@@ -182,6 +190,8 @@ export class Delivery {
     this.sent = event.seq;
     this.target = Math.max(this.target, event.seq);
     this.deltas.follow(event);
+    if (event.type === 'run_queued' && event.run_id !== null) this.open.add(event.run_id);
+    if (TERMINAL_EVENTS.has(event.type) && event.run_id !== null) this.open.delete(event.run_id);
   }
 }
 

@@ -18,6 +18,7 @@ import { MailboxReader } from './mailbox-reader.service';
 import { RequestDispatcher } from './request-dispatcher.service';
 import { RunRequests } from './run-requests.service';
 import { SessionWatch } from './session-watch.service';
+import { StalledRuns } from './stalled-runs.service';
 import { ThreadRequests } from './thread-requests.service';
 import { TokenRechecks } from './token-rechecks.service';
 
@@ -39,6 +40,7 @@ import { TokenRechecks } from './token-rechecks.service';
     RequestDispatcher,
     RunRequests,
     SessionWatch,
+    StalledRuns,
     ThreadRequests,
     TokenRechecks,
     {

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
+import { TcpProxy } from '../../test/support/tcp-proxy';
 import { startTestPostgres } from '../../test/support/test-postgres';
 import { loadConfig } from '../config';
 import { ComponentError } from '../errors';
@@ -114,6 +115,25 @@ describe('the health of the database', () => {
       cause: { reason: 'DATABASE_UNAVAILABLE' },
     });
     expect(JSON.stringify(found)).not.toContain('hunter2');
+  });
+
+  it('is in doubt where PostgreSQL comes and goes, though it is there whenever somebody looks', async () => {
+    const proxy = await TcpProxy.before(test.url);
+    const { database, indicator } = connect(proxy.through(test.url));
+    for (let outage = 0; outage < 3; outage += 1) {
+      await database.query('SELECT 1');
+      const down = new Promise((resolve) => database.onDown(resolve));
+      proxy.refuse();
+      await Promise.allSettled([database.query('SELECT 1'), down]);
+      proxy.heal();
+      await new Promise<void>((resolve) => database.onReady(resolve));
+    }
+    expect(await indicator.check()).toMatchObject({
+      status: 'degraded',
+      problem: expect.stringContaining('comes and goes'),
+      cause: { reason: 'DATABASE_UNAVAILABLE' },
+    });
+    await proxy.close();
   });
 
   it('is a timeout when nobody answers in time', () => {

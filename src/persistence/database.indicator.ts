@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { classify, ComponentError } from '../errors';
-import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { CallHistory, type HealthFinding, HealthIndicator } from '../telemetry';
 import { Database } from './database';
 import { PersistenceLifecycle } from './persistence-lifecycle.service';
 
@@ -15,6 +15,8 @@ const READ_ONLY = `SELECT current_setting('transaction_read_only') AS read_only`
 @Injectable()
 export class DatabaseIndicator extends HealthIndicator {
   override readonly component = 'database';
+  /** What comes and goes may be there whenever somebody looks. */
+  private readonly outages = new CallHistory<unknown>();
 
   constructor(
     private readonly database: Database,
@@ -22,6 +24,8 @@ export class DatabaseIndicator extends HealthIndicator {
     private readonly config: AppConfig,
   ) {
     super();
+    database.onDown((cause) => this.outages.failed(cause));
+    database.onReady(() => this.outages.succeeded());
   }
 
   override async check(): Promise<HealthFinding> {
@@ -54,6 +58,12 @@ export class DatabaseIndicator extends HealthIndicator {
       const cause = ComponentError.database('DATABASE_SCHEMA_OUTDATED');
       const suggestion = 'wait for the migrations, or run them: npm run migrate';
       return { status: 'failed', details, problem: 'The schema is not in place yet', suggestion, cause };
+    }
+    const { trouble } = this.outages;
+    if (trouble !== null) {
+      const cause = ComponentError.database('DATABASE_UNAVAILABLE', { cause: trouble.cause });
+      const problem = `PostgreSQL comes and goes at ${this.server ?? 'its address'}: it was away ${trouble.failures} times within half a minute`;
+      return { status: 'degraded', details, problem, suggestion: 'check its log, and the network between', cause };
     }
     if (waiting < limit || roundTripMs < PRESSED_MS) return { status: 'healthy', details };
     const problem = `${waiting} statements wait for one of ${limit} connections`;

@@ -71,6 +71,12 @@ export class Database implements Sql {
     return this.outOfRoom;
   }
 
+  /** Why nothing is written now, as far as this process knows; null while it is. */
+  get refusal(): ComponentError | null {
+    if (!this.up) return this.explained() ?? unavailable(this.lastCause);
+    return this.outOfRoom ? ComponentError.database('DATABASE_DISK_FULL') : null;
+  }
+
   /** A statement that needs room was taken. */
   roomFound(): void {
     this.outOfRoom = false;

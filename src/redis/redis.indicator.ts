@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config';
 import { ComponentError } from '../errors';
-import { type HealthFinding, HealthIndicator } from '../telemetry';
+import { CallHistory, type HealthFinding, HealthIndicator } from '../telemetry';
 import { RedisConnections } from './redis-connections';
 import { redisError } from './redis-error';
 
@@ -12,6 +12,8 @@ const CANARY_TTL_MS = 10_000;
 @Injectable()
 export class RedisIndicator extends HealthIndicator {
   override readonly component = 'redis';
+  /** What comes and goes may be there whenever somebody looks. */
+  private readonly outages = new CallHistory<unknown>();
   private readonly canary = `clarion:health:${randomUUID()}`;
 
   constructor(
@@ -19,6 +21,8 @@ export class RedisIndicator extends HealthIndicator {
     private readonly config: AppConfig,
   ) {
     super();
+    redis.onDown((cause) => this.outages.failed(cause));
+    redis.onReady(() => this.outages.succeeded());
   }
 
   override async check(): Promise<HealthFinding> {
@@ -26,7 +30,7 @@ export class RedisIndicator extends HealthIndicator {
     const began = performance.now();
     try {
       return (await this.keeps(randomUUID()))
-        ? { status: 'healthy', details: { server: this.server, round_trip_ms: Math.round(performance.now() - began) } }
+        ? this.judge(Math.round(performance.now() - began))
         : this.away(ComponentError.redis('REDIS_COMMAND_FAILED'));
     } catch (error) {
       return this.away(redisError(error));
@@ -35,6 +39,15 @@ export class RedisIndicator extends HealthIndicator {
 
   override unanswered(): HealthFinding {
     return this.away(ComponentError.redis('REDIS_TIMEOUT'));
+  }
+
+  private judge(round_trip_ms: number): HealthFinding {
+    const details = { server: this.server, round_trip_ms };
+    const { trouble } = this.outages;
+    if (trouble === null) return { status: 'healthy', details };
+    const cause = ComponentError.redis('REDIS_UNAVAILABLE', { cause: trouble.cause });
+    const problem = `Redis comes and goes at ${this.server ?? 'its address'}: it was away ${trouble.failures} times within half a minute`;
+    return { status: 'degraded', details, problem, suggestion: 'check its log, and the network between', cause };
   }
 
   private keeps(value: string): Promise<boolean> {

@@ -88,6 +88,25 @@ describeWithRedis('with Redis', () => {
       expect(reporter.reported).toEqual([{ reason: 'REDIS_UNAVAILABLE', operation: 'redis.connection' }]);
     });
 
+    it('is not well where Redis comes and goes, though it is there whenever somebody looks', async () => {
+      await start();
+      const indicator = new RedisIndicator(redis, loadConfig({ REDIS_URL: server.url }));
+      for (let outage = 0; outage < 3; outage += 1) {
+        expect(await indicator.check()).toMatchObject({ status: 'healthy' });
+        const down = nextDown();
+        const ready = nextReady();
+        await server.kill();
+        await down;
+        await server.restart();
+        await ready;
+      }
+      expect(await indicator.check()).toMatchObject({
+        status: 'degraded',
+        problem: `Redis comes and goes at 127.0.0.1:${server.port}: it was away 3 times within half a minute`,
+        cause: { reason: 'REDIS_UNAVAILABLE' },
+      });
+    });
+
     it('gives up on a frozen Redis, finds it by itself, and is back when it thaws', async () => {
       await start();
       const down = nextDown();

@@ -57,6 +57,13 @@ export const DATABASE = defineReasons('Database', {
     message: 'The database accepts no writes',
     retryAfterMs: 5_000,
   },
+  RUN_STALLED: {
+    severity: 'warning',
+    http: 503,
+    message: 'A run that was accepted cannot go on: the database takes no writes',
+    retryAfterMs: 5_000,
+    publicDetails: ['runs'],
+  },
   DATABASE_NOT_DURABLE: {
     severity: 'critical',
     http: 503,

@@ -31,8 +31,6 @@ export interface Row {
   readonly health: ComponentName;
   /** What the report has to say of another component beside: its reason. */
   readonly also?: { readonly component: ComponentName; readonly reason: Reason };
-  /** It may take a message and then no more: that run waits, as with any database that is away, or is told to be delayed; the next message is refused. */
-  readonly delays?: boolean;
   /** What stands on it and cannot be well without it. */
   readonly follows: readonly ComponentName[];
   readonly cells: Readonly<Record<Fault, Cell>>;
@@ -61,12 +59,12 @@ export const MATRIX = {
     health: 'database',
     follows: ['supervisor', 'bridge', 'tasks'],
     cells: {
-      down: told('DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT'),
-      slow: told('DATABASE_TIMEOUT', 'DATABASE_UNAVAILABLE'),
-      hanging: told('DATABASE_TIMEOUT', 'DATABASE_UNAVAILABLE'),
-      flapping: told('DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT'),
-      garbage: told('DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT'),
-      refusing: told('DATABASE_CREDENTIALS', 'DATABASE_UNAVAILABLE'),
+      down: told('DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT', 'RUN_STALLED'),
+      slow: told('DATABASE_TIMEOUT', 'DATABASE_UNAVAILABLE', 'RUN_STALLED'),
+      hanging: told('DATABASE_TIMEOUT', 'DATABASE_UNAVAILABLE', 'RUN_STALLED'),
+      flapping: told('DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT', 'RUN_STALLED'),
+      garbage: told('DATABASE_UNAVAILABLE', 'DATABASE_TIMEOUT', 'RUN_STALLED'),
+      refusing: told('DATABASE_CREDENTIALS', 'DATABASE_UNAVAILABLE', 'RUN_STALLED'),
     },
   },
   redis: {
@@ -188,17 +186,16 @@ export const MATRIX = {
     component: 'Database',
     health: 'environment',
     also: { component: 'database', reason: 'DATABASE_DISK_FULL' },
-    delays: true,
     follows: ['database', 'supervisor', 'bridge', 'queues', 'tasks'],
     cells: {
-      down: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE'),
+      down: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE', 'RUN_STALLED'),
       slow: { senseless: 'a database that is slow, whatever the cause, is one of the rows above' },
       hanging: { senseless: 'as slow' },
-      flapping: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE'),
+      flapping: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE', 'RUN_STALLED'),
       garbage: {
         senseless: 'PostgreSQL finds by its checksums what a disk has garbled; no repair of ours would be one',
       },
-      refusing: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE'),
+      refusing: told('DATABASE_DISK_FULL', 'DATABASE_UNAVAILABLE', 'RUN_STALLED'),
     },
   },
   'alert channel': {

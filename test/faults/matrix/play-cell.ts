@@ -166,11 +166,10 @@ async function letTimePass(world: World): Promise<void> {
   await world.rows(`UPDATE error_records SET ${hour('occurred_at', 'last_at')}`);
 }
 
-async function firstFailure(user: MatrixUser, { act, row }: Play): Promise<Extract<Outcome, { kind: 'told' }>> {
+async function firstFailure(user: MatrixUser, { act }: Play): Promise<Extract<Outcome, { kind: 'told' }>> {
   return until(
     async () => {
       const outcome = await act(user);
-      if (row.delays && (outcome.kind === 'silent' || isDelay(outcome))) return undefined;
       if (outcome.kind === 'silent')
         throw new Error(`A request got neither an answer nor an error in ${outcome.ms} ms`);
       return outcome.kind === 'told' ? outcome : undefined;
@@ -178,10 +177,6 @@ async function firstFailure(user: MatrixUser, { act, row }: Play): Promise<Extra
     FAILS_WITHIN_MS,
     'a failure that concerns the user',
   );
-}
-
-function isDelay(outcome: Outcome): boolean {
-  return outcome.kind === 'told' && outcome.error.reason === 'RUN_DELAYED';
 }
 
 /** The first failure on record with one of these reasons, of whatever process. */

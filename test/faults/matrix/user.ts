@@ -51,10 +51,12 @@ export class MatrixUser {
     const answer = await this.client.request('chat_message', { client_message_id: randomUUID(), content, agent });
     if (!answer.ok) return { kind: 'told', ms: took(), error: answer.error };
     this.accepted.push(answer.run_id);
-    const found = () => this.client.events.find((event) => event.run_id === answer.run_id && isNews(event));
+    const stalled = () => this.client.ephemeral('error').find(({ error }) => isAbout(error, answer.run_id));
+    const found = () =>
+      stalled() ?? this.client.events.find((event) => event.run_id === answer.run_id && isNews(event));
     const [news] = await Promise.allSettled([this.client.until(found, SILENT_AFTER_MS - took())]);
     if (news.status === 'rejected') return { kind: 'silent', ms: took() };
-    const error = errorIn(news.value);
+    const error = 'error' in news.value ? news.value.error : errorIn(news.value);
     return error === null ? { kind: 'served', ms: took() } : { kind: 'told', ms: took(), error };
   }
 
@@ -96,6 +98,12 @@ export const askAssistant: Act = (user) => user.converse('Hello.', 'assistant');
 export const useTool: Act = (user) => user.converse(USE_TOOL, 'assistant');
 export const comeBack: Act = (user) => user.comeBack();
 export const signIn: Act = (user) => user.connectAnew();
+
+/** `RUN_STALLED` names all that the user waits for. */
+function isAbout({ details }: ErrorBody, run: string): boolean {
+  const runs: unknown = details?.['runs'];
+  return Array.isArray(runs) && runs.includes(run);
+}
 
 function isNews(event: DurableEvent): boolean {
   return TERMINAL_EVENTS.has(event.type) || errorIn(event) !== null;

@@ -105,11 +105,13 @@ export class World {
     >;
     const world = new World(servers, Object.fromEntries(proxies) as Record<Peer, FaultyProxy>, limits);
     if (embedded) world.ownDisk = new SmallDisk();
-    const [broken] = await Promise.all([
+    const [broken, ...well] = await Promise.all([
       victim === undefined ? null : world.startProcess(victim),
-      ...processes.map(async (role) => void world.processes.push(await world.startProcess(role))),
+      ...processes.map((role) => world.startProcess(role)),
     ]);
     world.broken = broken;
+    // In the order of the cast: users connect to the first.
+    world.processes.push(...well);
     const gateways = [victim === 'gateway' ? broken : null, world.processes[0]];
     world.balancer = await FaultyProxy.before(gateways.flatMap((gateway) => gateway?.port ?? []));
     await delay(ALERTS_START_MS);

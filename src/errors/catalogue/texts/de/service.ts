@@ -110,6 +110,12 @@ export const SERVICE: TranslatedTexts = {
     user_friendly_message: 'Was wir angenommen haben, lässt sich im Moment nicht weitergeben. Es wird später erledigt.',
     action_required: 'Kurz warten; verloren geht nichts',
   },
+  RUN_STALLED: {
+    message: 'Die Antwort ist unterbrochen',
+    user_friendly_message:
+      'Wir können im Moment nichts speichern, darum geht die Antwort nicht weiter. Was geschrieben war, bleibt erhalten.',
+    action_required: 'Nichts zu tun; die Antwort geht von selbst weiter',
+  },
   RUN_DELAYED: {
     message: 'Die Antwort verzögert sich',
     user_friendly_message: 'Die Nachricht ist gespeichert. Die Antwort beginnt später als sonst.',

@@ -108,6 +108,12 @@ export const SERVICE = {
     user_friendly_message: 'We cannot pass work on at the moment. What we accepted from you is kept and done later.',
     action_required: 'Wait a moment; nothing is lost',
   },
+  RUN_STALLED: {
+    message: 'Your answer is interrupted',
+    user_friendly_message:
+      'We cannot save anything at the moment, so that your answer does not go on. What was written is kept.',
+    action_required: 'Nothing to do; your answer goes on by itself',
+  },
   RUN_DELAYED: {
     message: 'Your answer is delayed',
     user_friendly_message: 'Your message is saved. The answer begins later than usual.',
