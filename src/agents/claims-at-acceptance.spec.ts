@@ -1,6 +1,5 @@
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
-import { UserBus } from '../mailbox';
 import { RunEnding, RunExecutor, RunQueue } from '.';
 import { Dispatcher } from './dispatcher.service';
 
@@ -106,25 +105,17 @@ describe('A message that is accepted', () => {
     expect((await runsOf(engine, 'ann')).at(-1)).toEqual({ id: second.run_id, dispatch: 1, dispatched: true });
   });
 
-  it('counts for the limit of its user also when it is begun by a wake-up that was given up', async () => {
+  it('is not begun by a wake-up that was given up: its place may be taken', async () => {
     const engine = await start({ RUNS_PER_USER: '1' });
-    const slow = { tokens: 1000, per_second: 20 };
-    const { run_id } = await engine.drill('ann', 'm1', slow);
+    const { run_id } = await send(engine, 'ann', 'm1');
     await engine.app.get(Dispatcher).release([{ run_id, dispatch: 1 }]);
-    const begun = new Promise<void>((resolve) => {
-      engine.app.get(UserBus).subscribe('ann', (signal) => {
-        if (signal.kind === 'events' && signal.events.some(({ type }) => type === 'agent_started')) resolve();
-      });
-    });
-    const executing = engine.app.get(RunExecutor).execute(run_id);
-    await begun;
-    const second = await send(engine, 'ann', 'm2');
+    await engine.app.get(RunExecutor).execute(run_id);
+    const state = await engine.database.query('SELECT status, fence, dispatched_at FROM runs');
+    expect(state).toEqual([{ status: 'queued', fence: 0, dispatched_at: null }]);
+    engine.app.get(Dispatcher).wake('ann');
     await engine.app.get(Dispatcher).settled();
-    const dispatched = (await runsOf(engine, 'ann')).filter((run) => run.dispatched).map(({ id }) => id);
-    expect(dispatched).toEqual([run_id]);
-    expect(dispatched).not.toContain(second.run_id);
-    await engine.app.get(RunEnding).cancel('ann', run_id);
-    await executing;
+    await engine.app.get(RunExecutor).execute(run_id);
+    expect(await engine.ended('ann', run_id)).toMatchObject({ type: 'agent_completed' });
   });
 
   it('is enqueued together with what comes at the same time', async () => {

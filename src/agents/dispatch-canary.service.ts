@@ -48,7 +48,7 @@ export class DispatchCanary {
     const message = { client_message_id: user_id, content: CONTENT };
     const ids = newIds(message);
     const agent = { name: AGENT, description: '', runner: RUNNER };
-    await insertAdmitted(tx, [{ user_id, message, agent, max_attempts: 1, position: 0, claimable: false, ids }], 0);
+    await insertAdmitted(tx, [{ user_id, message, agent, max_attempts: 1, position: 0, claimable: true, ids }], 0);
     const [taken] = await this.leases.take(tx, [{ runId: ids.run_id, key: uuidv7() }]);
     const content = taken ? await answerOf(taken.run) : null;
     if (!taken || content !== CONTENT) {

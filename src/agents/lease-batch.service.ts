@@ -28,6 +28,8 @@ export interface Taken {
 interface Candidate extends Run {
   is_head: boolean;
   runnable: boolean;
+  /** Claimed by a dispatcher, and counted by the limits of its user and agent. */
+  given: boolean;
   /** Of the last lease. */
   key: string | null;
   claimed: boolean;
@@ -35,13 +37,11 @@ interface Candidate extends Run {
 }
 
 const CANDIDATES = prepared(`
-SELECT ${RUN_COLUMNS}, ${IS_HEAD} AS is_head, ${RUNNABLE} AS runnable, ${LAST_LEASE} FROM runs r WHERE r.id = ANY($1::uuid[]) ORDER BY r.id FOR UPDATE`);
+SELECT ${RUN_COLUMNS}, ${IS_HEAD} AS is_head, ${RUNNABLE} AS runnable, r.dispatched_at IS NOT NULL AS given, ${LAST_LEASE} FROM runs r WHERE r.id = ANY($1::uuid[]) ORDER BY r.id FOR UPDATE`);
 
-/** Who comes by a wake-up that was given up before is under way as well, and counted by the limits. */
 const lease = (transition: Leasing): string =>
   prepared(`
 UPDATE runs SET ${moves(transition)}, ${leaseBegins(transition, ['t.key', '$3', '$4', '$5'])}, worker_id = $3, fence = fence + 1, writes = 0,
-  dispatched_at = coalesce(dispatched_at, now()),
   next_attempt_at = NULL, started_at = coalesce(started_at, now())
 FROM unnest($1::uuid[], $2::uuid[]) AS t (run_id, key) WHERE runs.id = t.run_id AND ${may(transition)}
 RETURNING ${RUN_COLUMNS}, runs.leases->-2->>'worker_id' AS lost_worker`);
@@ -92,9 +92,11 @@ export class LeaseBatch {
   }
 }
 
-/** It may run now, and nobody advances it. */
+/** It may run now, and nobody advances it. A wake-up that was given up, or comes twice, takes no place beyond the limits. */
 function isFree(run: Candidate): boolean {
-  return !hasEnded(run) && run.runnable && run.is_head && (run.status !== 'running' || run.worker_id === null);
+  return (
+    !hasEnded(run) && run.given && run.runnable && run.is_head && (run.status !== 'running' || run.worker_id === null)
+  );
 }
 
 function transitionOf({ status, attempt }: Run): Leasing {
