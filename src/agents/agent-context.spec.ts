@@ -1,4 +1,4 @@
-import type { ComponentError } from '../errors';
+import { ComponentError } from '../errors';
 import type { AgentContext, AgentOutput } from './agent';
 import { createAgentContext } from './agent-context';
 
@@ -55,6 +55,15 @@ describe('AgentContext.tool', () => {
       },
     ]);
     expect((outputs[0] as { tool_call_id: string }).tool_call_id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+  });
+
+  it('hides what the user is not to see of the arguments, and gives the tool all of them', async () => {
+    const args = { user: 'ann', login: { password: 'secret' } };
+    const tool = contextWith().tool('sign_in', args, () => args.login.password, { redact: ['password'] });
+    const { outputs, result } = await drive(tool);
+    expect(result).toBe('secret');
+    expect(outputs[0]).toMatchObject({ arguments: { user: 'ann', login: { password: '[hidden]' } } });
+    expect(JSON.stringify(outputs[0])).not.toContain('secret');
   });
 
   it('shows a failure and throws the same error, with the cause in it', async () => {
@@ -131,5 +140,21 @@ describe('AgentContext', () => {
     expect(ctx.thinking('a\0\uD83D', 2)).toEqual({ type: 'thinking', text: 'a\uFFFD\uFFFD', step: 2 });
     expect(ctx.progress(1.5, 'done')).toEqual({ type: 'progress', progress: 1, message: 'done' });
     expect(ctx.progress(NaN, '')).toMatchObject({ progress: 0 });
+  });
+});
+
+describe('AgentContext.step', () => {
+  const away = ComponentError.dependencies('PROVIDER_UNAVAILABLE');
+  const ids = { run_id: 'r', thread_id: 't', user_id: 'u', attempt: 1, message: 'hello', history: async () => [] };
+
+  it.each([
+    [true, 3],
+    [false, 1],
+  ])('is repeated only while the budget of retries has some left: %s', async (left, times) => {
+    const ctx = createAgentContext({ ...ids, signal: new AbortController().signal }, { mayRepeat: () => left });
+    let tried = 0;
+    const failing = ctx.step('flaky', () => Promise.reject(((tried += 1), away)), { retry: 2 });
+    await expect(failing).rejects.toBe(away);
+    expect(tried).toBe(times);
   });
 });

@@ -10,6 +10,7 @@ import { boundedObject, boundedText } from './safe-text';
 import { StepJournal, storable } from './step-journal';
 import { doStep, isTimeout, type StepServices, within } from './steps';
 import type { SubAgents } from './sub-agents';
+import { shownArguments } from './tools/redact';
 
 const MAX_ARGUMENTS = 4096;
 const MAX_SUMMARY = 500;
@@ -93,7 +94,7 @@ async function* callTool<R>(attempt: Attempt, call: ToolCall<R>): AsyncGenerator
     summary: boundedText(outcome.summary, MAX_SUMMARY),
     duration_ms: Math.round(performance.now() - started),
   });
-  const args = boundedObject(call.args, MAX_ARGUMENTS);
+  const args = boundedObject(shownArguments(call.args, { arguments: options.redact }), MAX_ARGUMENTS);
   yield { type: 'tool_executing', ...tool, arguments: args, mark: { key, state: 'started' } };
   let outcome: { result: string | null; value: unknown };
   let summary: string;

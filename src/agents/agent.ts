@@ -153,6 +153,8 @@ export interface StepOptions {
 }
 
 export interface ToolOptions<R> extends Omit<StepOptions, 'retry'> {
+  /** Names of arguments, at any depth, whose values the user does not see. */
+  redact?: readonly string[];
   /** Says the result in a line of at most 500 characters. */
   summary?: (result: R) => string;
   /** Names the call within the run; default: its name, its arguments, and how often it was called with them. */

@@ -135,6 +135,19 @@ describe('the circuit of a provider', () => {
       expect(begin).not.toHaveBeenCalled();
     });
 
+    it('stays open after a probe that nobody waited for until it said something', async () => {
+      await open();
+      jest.setSystemTime(OPEN_MS + 1);
+      const left = Promise.withResolvers<never>();
+      const silent = async function* (): AsyncGenerator<number> {
+        yield await left.promise;
+      };
+      const reading = read(circuits.stream('llm', silent));
+      left.reject(new RunStop('ended_elsewhere'));
+      await expect(reading).rejects.toBeInstanceOf(RunStop);
+      expect(circuits.stateOf('llm')).toBe('open');
+    });
+
     it('closes with the first item of a probe, while the stream goes on', async () => {
       await open();
       jest.setSystemTime(OPEN_MS + 1);

@@ -30,6 +30,11 @@ const assistantSchema = z.strictObject({
   max_steps: z.int().min(1).max(100).optional(),
   max_attempts: z.int().min(1).max(20).optional(),
   concurrency: z.int().min(1).max(10_000).optional(),
+  total_timeout_ms: milliseconds.optional(),
+  first_output_timeout_ms: milliseconds.optional(),
+  stall_timeout_ms: milliseconds.optional(),
+  tool_timeout_ms: milliseconds.optional(),
+  queue_timeout_ms: milliseconds.optional(),
   fallback: z.string().regex(AGENT_NAME_PATTERN).optional(),
   price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
 });
@@ -102,7 +107,7 @@ export const llmSettings = {
   assistants: jsonOrFile(
     'ASSISTANTS',
     z.record(z.string().regex(AGENT_NAME_PATTERN), assistantSchema),
-    '{"<agent>": {"description", "prompt", "model", "tools": ["<tool>", "<server>_*"], "max_steps", "max_attempts", "fallback": "<agent>", "price": {"input", "output"}}}, or the path of a file with it',
+    '{"<agent>": {"description", "prompt", "model", "tools": ["<tool>", "<server>_*"], "max_steps", "max_attempts", "concurrency", "total_timeout_ms", "first_output_timeout_ms", "stall_timeout_ms", "tool_timeout_ms", "queue_timeout_ms", "fallback": "<agent>", "price": {"input", "output"}}}, or the path of a file with it',
     'Agents that talk to a model, each with its own prompt, model and tools. `assistant` is there without it.',
   ),
   mcpServers: jsonOrFile(

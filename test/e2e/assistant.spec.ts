@@ -46,10 +46,11 @@ describe('the assistant', () => {
           hasty: { tools: ['calc_add'], max_steps: 2 },
           steady: { max_attempts: 2, tools: ['calc_count'] },
           weak: { fallback: 'pirate' },
+          impatient: { tools: ['calc_hang'], first_output_timeout_ms: 300, tool_timeout_ms: 300 },
         }),
         MCP_SERVERS: JSON.stringify({
           calc: { url: mcp.url, headers: { authorization: HEADER }, timeout_ms: 2_000 },
-          secretive: { url: mcp.url, headers: { authorization: HEADER }, tools: ['add'], redact },
+          secretive: { url: mcp.url, headers: { authorization: HEADER }, tools: ['add', 'slow'], redact },
           dead: { command: '/no/such/program' },
         }),
       },
@@ -222,6 +223,19 @@ describe('the assistant', () => {
       expect(of(events, 'tool_completed')[0]?.data.ok).toBe(true);
     });
 
+    it('says nothing of how far a tool is whose result is hidden', async () => {
+      const plan = [calls({ name: 'secretive_slow', args: { steps: 2, every_ms: 200 } }), says('Done.')];
+      const { events } = await ask('Slowly', plan);
+      const shown = of(events, 'agent_progress').map(({ data }) => data.message);
+      expect(new Set(shown)).toEqual(new Set(['secretive_slow']));
+    });
+
+    it('waits for a tool as long as its agent may', async () => {
+      const plan = [calls({ name: 'calc_hang', args: {} }), says('It hangs.')];
+      const { events } = await ask('Hang', plan, { agent: 'impatient' });
+      expect(of(events, 'tool_completed')).toMatchObject([{ data: { error: { reason: 'TOOL_TIMEOUT' } } }]);
+    });
+
     it('goes on without a tool that never answers', async () => {
       const { end, events } = await ask('Hang', [calls({ name: 'calc_hang', args: {} }), says('It hangs.')]);
       expect(end.data).toMatchObject({ content: 'It hangs.' });
@@ -272,6 +286,12 @@ describe('the assistant', () => {
       const { end } = await ask('1 + 1?', [], { agent: 'hasty' });
       expect(end).toMatchObject({ type: 'agent_failed', data: { error: { reason: 'PROVIDER_ANSWER_EMPTY' } } });
     });
+  });
+
+  it('waits for the first word as long as its agent may', async () => {
+    llm.otherwise = stalls();
+    const { end } = await ask('Hello', [], { agent: 'impatient' });
+    expect(end).toMatchObject({ data: { error: { reason: 'AGENT_FIRST_OUTPUT_TIMEOUT' } } });
   });
 
   it.each<[string, LlmScript, string, string]>([

@@ -1,6 +1,6 @@
 import type { ErrorBody } from '@clarion/protocol';
 import { Database } from '../../src/persistence';
-import { ChatClient, drillWords } from '../support/chat-client';
+import { type ChatClient, drillWords } from '../support/chat-client';
 import { ClarionApp } from '../support/clarion-app';
 import { TcpProxy } from '../support/tcp-proxy';
 

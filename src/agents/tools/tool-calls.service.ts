@@ -5,7 +5,7 @@ import type { AgentContext, AgentOutput } from '../agent';
 import { boundedText } from '../safe-text';
 import { untilDatabaseTakes } from '../until';
 import { Progress, withProgress } from './progress';
-import { shownArguments, shownResult } from './redact';
+import { shownResult } from './redact';
 import { READ_TOOL_RESULT } from './read-tool-result.tool';
 import { type RegisteredTool, type ToolContext, ToolError } from './tool';
 import { ToolResultStore } from './tool-result.store';
@@ -47,9 +47,9 @@ export class ToolCalls {
     const { args } = parsed;
     const progress = new Progress();
     const run = (signal: AbortSignal): Promise<string> => this.run(ctx, tool, args, { signal, progress });
-    const shown = shownArguments(args, tool.redact);
     const summary = (text: string): string => shownResult(text, tool.redact);
-    const call = ctx.tool(tool.name, shown, run, { id, summary, idempotent: tool.idempotent });
+    const { name, idempotent, redact } = tool;
+    const call = ctx.tool(name, args, run, { id, summary, idempotent, redact: redact.arguments });
     try {
       return { ok: true, text: yield* withProgress(call, progress) };
     } catch (error) {
@@ -64,7 +64,10 @@ export class ToolCalls {
     args: unknown,
     { signal, progress }: { signal: AbortSignal; progress: Progress },
   ): Promise<string> {
-    const report: ToolContext['progress'] = (fraction, message) => progress.report(ctx.progress(fraction, message));
+    // A tool that works on what is hidden may speak of it.
+    const shown = (message: string): string => (tool.redact.result ? tool.name : message);
+    const report: ToolContext['progress'] = (fraction, message) =>
+      progress.report(ctx.progress(fraction, shown(message)));
     const context = { run_id, thread_id, user_id, signal, progress: report };
     return this.bounded(context, tool.name, await tool.call(args, context));
   }

@@ -74,7 +74,7 @@ export const AGENT_SUPERVISOR = defineReasons('AgentSupervisor', {
   RUN_QUEUE_TIMEOUT: {
     severity: 'error',
     http: 504,
-    message: 'No worker took the run in time',
+    message: 'The run waited too long for its turn',
     retryAfterMs: 5_000,
     publicDetails: ['timeout_ms'],
   },

@@ -36,6 +36,11 @@ export class Assistants extends AgentSource {
       fallback: settings.fallback,
       maxAttempts: settings.max_attempts,
       concurrency: settings.concurrency,
+      timeoutMs: settings.total_timeout_ms,
+      firstOutputTimeoutMs: settings.first_output_timeout_ms,
+      stallTimeoutMs: settings.stall_timeout_ms,
+      toolTimeoutMs: settings.tool_timeout_ms,
+      queueTimeoutMs: settings.queue_timeout_ms,
       runner: new AssistantAgent(this.profile(name, model, settings), { provider, tools, calls, reporter }),
     }));
   }

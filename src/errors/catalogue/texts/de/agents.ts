@@ -65,7 +65,7 @@ export const AGENTS: TranslatedTexts = {
     action_required: 'Nichts zu tun; die Antwort beginnt von selbst',
   },
   RUN_QUEUE_TIMEOUT: {
-    message: 'Niemand war frei, um zu antworten',
+    message: 'Die Nachricht kam nicht an die Reihe',
     user_friendly_message: ({ timeout_ms }) =>
       `Die Nachricht hat ${lasting(timeout_ms) ?? 'zu lange'} gewartet. Sie ist gespeichert, bleibt aber ohne Antwort.`,
     action_required: 'In ein paar Minuten noch einmal versuchen',

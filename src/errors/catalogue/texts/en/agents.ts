@@ -65,7 +65,7 @@ export const AGENTS = {
     action_required: 'Nothing to do; the answer begins by itself',
   },
   RUN_QUEUE_TIMEOUT: {
-    message: 'Nobody was free to answer',
+    message: 'Your turn did not come',
     user_friendly_message: ({ timeout_ms }) =>
       `Your message waited ${lasting(timeout_ms) ?? 'for too long'} and was given up. It is kept, but it was not answered.`,
     action_required: 'Try again in a few minutes',
