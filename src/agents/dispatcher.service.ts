@@ -160,12 +160,17 @@ export class Dispatcher {
   ): Promise<void> {
     if (this.delayed.has(run_id)) return;
     this.delayed.add(run_id);
-    const error =
-      classify(cause).definition.component === 'Database'
-        ? ComponentError.database('RUN_STALLED', { cause, details: { runs: [run_id], dispatch } })
-        : ComponentError.redis('RUN_DELAYED', { cause, details: { dispatch } });
+    const error = isOfDatabase(cause)
+      ? ComponentError.database('RUN_STALLED', { cause, details: { runs: [run_id], dispatch } })
+      : ComponentError.redis('RUN_DELAYED', { cause, details: { dispatch } });
     const trace_id = parseTraceparent(traceparent)?.traceId;
     const about = { user_id, thread_id, run_id, trace_id };
     await this.reporter.report(error, { operation: 'run.enqueue', ...about, notify: dispatch === 1 });
   }
+}
+
+/** What fails of a queue says so; below it may be what PostgreSQL says. */
+function isOfDatabase(error: unknown): boolean {
+  const below = error instanceof ComponentError && error.cause !== undefined ? error.cause : error;
+  return classify(below, 'Redis').definition.component === 'Database';
 }

@@ -2,7 +2,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { Engine } from '../../test/support/engine';
 import { loadConfig } from '../config';
 import type { Database, Sql } from '../persistence';
-import { FailureReporter } from '../errors';
+import { ComponentError, FailureReporter } from '../errors';
 import { RunEnding } from '.';
 import { Dispatcher } from './dispatcher.service';
 import type { AgentRegistry } from './agent-registry';
@@ -88,6 +88,16 @@ describe('the dispatcher', () => {
       expect(await delayed()).toEqual([{ run_id }]);
       engine.queue.failure = null;
       expect(await engine.ended('ann', run_id)).toMatchObject({ type: 'agent_completed' });
+    });
+
+    it('names the database where that is what keeps the queue', async () => {
+      const cause = Object.assign(new Error('no room'), { code: '53100' });
+      engine.queue.failure = ComponentError.redis('QUEUE_UNAVAILABLE', { cause });
+      const { run_id } = await engine.drill('ann', 'm1', { tokens: 1 });
+      await engine.app.get(Dispatcher).settled();
+      const [notice] = (await engine.events('ann')).filter(({ type }) => type === 'notification');
+      const error = { code: 1005, component: 'Database', reason: 'RUN_STALLED', details: { runs: [run_id] } };
+      expect(notice).toMatchObject({ run_id, data: { error } });
     });
 
     it('tells nothing of a run after its end', async () => {
