@@ -353,10 +353,7 @@ describe('with other settings', () => {
     const { user } = await left();
     await rowWhere(user, ({ state }) => state === 'waiting');
     // The first look may have come before the end of the run.
-    const seen = await eventually(async () => {
-      const counted = await statistics();
-      return counted.messages.queued === 2 ? counted : undefined;
-    });
+    const seen = await eventually(async () => [await statistics()].find(({ messages }) => messages.queued === 2));
     expect([seen.messages.users, seen.recovery.waiting]).toEqual([1, 1]);
   });
 
