@@ -348,11 +348,10 @@ describe('with other settings', () => {
   });
 
   it('operators see what waits now', async () => {
-    // So long that it still waits when it is looked at.
+    // So long that it still waits when it is looked at; the first look may have come before the end of the run.
     app = await ClarionApp.start({ env: settings({ RECOVERY_WINDOW_MS: '60000' }) });
     const { user } = await left();
     await rowWhere(user, ({ state }) => state === 'waiting');
-    // The first look may have come before the end of the run.
     const seen = await eventually(async () => [await statistics()].find(({ messages }) => messages.queued === 2));
     expect([seen.messages.users, seen.recovery.waiting]).toEqual([1, 1]);
   });
