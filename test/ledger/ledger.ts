@@ -95,8 +95,9 @@ export class Ledger {
     stop.abort();
     await this.phases.of('last answers', () => Promise.all([...lives, trimming]));
     await this.phases.of('settling', () => this.settle());
-    await this.phases.of('comparing', () => this.compare());
+    // Before the comparing, which keeps this process busy for seconds, and with it the proxies before PostgreSQL and Redis.
     await this.phases.of('looking up codes', () => this.lookUpCodes());
+    await this.phases.of('comparing', () => this.compare());
     await this.phases.of('stopping', () => Promise.all(this.participants.map((one) => one.close())));
     return this.result();
   }
