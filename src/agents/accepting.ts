@@ -43,8 +43,8 @@ SELECT m.user_id, m.client_message_id, m.id, m.thread_id, m.run_id, m.content
 FROM unnest($1::text[], $2::text[]) AS s (user_id, client_message_id) JOIN messages m USING (user_id, client_message_id)`);
 
 /** The messages of these that are stored already, from whichever transaction. */
-export function findStored(tx: Pick<Transaction, 'query'>, sent: readonly Sent[]): Promise<StoredMessage[]> {
-  return tx.query<StoredMessage>(STORED, [
+export function findStored(tx: Pick<Transaction, 'read'>, sent: readonly Sent[]): Promise<StoredMessage[]> {
+  return tx.read<StoredMessage>(STORED, [
     sent.map(({ user_id }) => user_id),
     sent.map(({ message }) => message.client_message_id),
   ]);

@@ -140,14 +140,17 @@ export class MessageBatch {
     const claiming = runsPerUser > 0 ? admitted.filter(({ claimable }) => claimable) : [];
     const users = claiming.map(({ user_id }) => user_id);
     if (users.length > 0) await lockClaims(tx, users);
-    const claimed = await insertAdmitted(tx, admitted, runsPerUser);
+    const told = admitted.map((item) => ({ user_id: item.user_id, events: acceptedEvents(item) }));
+    // Neither waits for the answer to the other.
+    const [claimed] = await Promise.all([
+      insertAdmitted(tx, admitted, runsPerUser),
+      this.mailbox.appendAll(tx, [...interrupted, ...told]),
+    ]);
     tx.afterCommit(() => this.dispatcher.give(claimed));
     const given = new Set(claimed.map(({ run_id }) => run_id));
     // Who stands behind another run of the thread is woken by its end.
     const waiting = admitted.filter(({ ids, position }) => position === 0 && !given.has(ids.run_id));
     for (const { user_id } of waiting) this.ending.wakeAfterCommit(tx, user_id);
-    const told = admitted.map((item) => ({ user_id: item.user_id, events: acceptedEvents(item) }));
-    await this.mailbox.appendAll(tx, [...interrupted, ...told]);
   }
 }
 

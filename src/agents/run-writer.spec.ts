@@ -59,7 +59,7 @@ describe('the writer of a run', () => {
         if (fault === undefined) return engine.database.transaction(work);
         await engine.database
           .transaction(async (tx) => {
-            const silent = { query: tx.query, afterCommit: () => undefined };
+            const silent = { ...tx, afterCommit: () => undefined };
             await work(silent);
             if (fault === 'failed') throw AWAY;
           })

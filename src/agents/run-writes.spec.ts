@@ -116,7 +116,7 @@ describe('runs that begin, write and end together', () => {
       .spyOn(engine.database, 'transaction')
       .mockImplementationOnce(async (work: (tx: Transaction) => Promise<unknown>) => {
         await transaction(async (tx) => {
-          await work({ query: tx.query, afterCommit: () => undefined });
+          await work({ ...tx, afterCommit: () => undefined });
           if (fault === 'failed') throw away;
         }).catch((error: unknown) => expect(error).toBe(away));
         throw away;

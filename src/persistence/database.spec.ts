@@ -1,9 +1,10 @@
 import { once } from 'node:events';
+import { Client } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { TcpProxy } from '../../test/support/tcp-proxy';
 import { Database } from './database';
 import { outcomeUnknown } from './outage';
-import { prepared, type Sql } from './sql';
+import { prepared, type Sql, type Transaction } from './sql';
 
 const OPTIONS = { poolSize: 4, connectTimeoutMs: 500, statementTimeoutMs: 500 };
 
@@ -53,6 +54,34 @@ describe('Database', () => {
     expect(told).toEqual([]);
     expect(await threads()).toEqual([]);
     expect(database.ready).toBe(true);
+  });
+
+  it('commits nothing of statements that went together when one fails, and tells what that one failed for', async () => {
+    const together = database.transaction((tx) =>
+      Promise.all([tx.query(insert), tx.query('SELECT 1/0'), tx.query(insert)]),
+    );
+    await expect(together).rejects.toMatchObject({ code: '22012' });
+    expect(await threads()).toEqual([]);
+    await database.transaction((tx) => Promise.all([tx.query(insert), tx.query(insert)]));
+    expect(await threads()).toHaveLength(2);
+  });
+
+  it('reads first within the transaction, and changes nothing where that has not begun', async () => {
+    const begun = 'SELECT now()::text AS at';
+    const [first, then] = await database.transaction(async (tx) => [
+      await tx.read(begun),
+      await tx.query(insert).then(() => tx.query(begun)),
+    ]);
+    expect(first).toEqual(then);
+    const refuse = Client.prototype.query as (...args: unknown[]) => unknown;
+    const query = jest.spyOn(Client.prototype, 'query').mockImplementation(function (this: Client, ...args: unknown[]) {
+      const [{ text }] = args as [{ text: string }];
+      return refuse.apply(this, text === 'BEGIN' ? [{ text: 'BEGIN ISOLATION LEVEL NONE' }] : args);
+    });
+    const work = (tx: Transaction) => Promise.all([tx.read('SELECT 1'), tx.query(insert)]);
+    await expect(database.transaction(work)).rejects.toMatchObject({ code: '42601' });
+    query.mockRestore();
+    expect(await threads()).toHaveLength(1);
   });
 
   it('keeps the SQLSTATE of what PostgreSQL refuses', async () => {

@@ -5,7 +5,7 @@ import { DISK_FULL } from './embedded';
 import { endClient } from './end-client';
 import { commitUnanswered } from './outage';
 import { ProcessLock } from './process-lock';
-import { preparedName, type Sql, type Transaction } from './sql';
+import { plannedAnew, preparedName, type Sql, type Transaction } from './sql';
 
 /** How to reach PostgreSQL. Times in milliseconds. */
 export interface DatabaseOptions {
@@ -146,12 +146,8 @@ export class Database implements Sql {
     const committed: Listener[] = [];
     let committing = false;
     const ending = this.withClient(async (client) => {
-      const tx: Transaction = {
-        query: (text, values = []) => this.run(client, text, values),
-        afterCommit: (listener) => committed.push(listener),
-      };
-      await this.run(client, 'BEGIN');
-      const value = await work(tx);
+      const begun = this.run(client, 'BEGIN');
+      const [value] = await Promise.all([work(this.transactionOn(client, begun, committed)), begun]);
       committing = true;
       await commit(client);
       return value;
@@ -181,6 +177,21 @@ export class Database implements Sql {
     if (this.up) await this.pool?.end();
   }
 
+  private transactionOn(client: PoolClient, begun: Promise<unknown>, committed: Listener[]): Transaction {
+    return {
+      // Where BEGIN has failed it would be committed by itself.
+      query: async (text, values = []) => {
+        await begun;
+        return this.run(client, text, values);
+      },
+      read: async <Row>(text: string, values: readonly unknown[] = []) => {
+        const [rows] = await Promise.all([this.run<Row>(client, text, values), begun]);
+        return rows;
+      },
+      afterCommit: (listener) => committed.push(listener),
+    };
+  }
+
   private createPool(): Pool {
     const { poolSize, connectTimeoutMs, statementTimeoutMs } = this.options;
     const pool = new Pool({
@@ -193,6 +204,8 @@ export class Database implements Sql {
       query_timeout: statementTimeoutMs + SERVER_FIRST_MS,
       idle_in_transaction_session_timeout: 10_000,
       keepAlive: true,
+      // Statements that wait for no other's answer go together.
+      pipeline: true,
       application_name: 'clarion',
     });
     pool.on('error', (error) => this.suspect(error));
@@ -327,14 +340,6 @@ export class Database implements Sql {
   private notifyReady(): void {
     for (const listener of this.readyListeners) listener();
   }
-}
-
-/** The URL with a setting: a plan that is kept was made for tables that were empty then, or smaller. */
-function plannedAnew(url: string): string {
-  const told = new URL(url);
-  const options = [told.searchParams.get('options'), '-c plan_cache_mode=force_custom_plan'];
-  told.searchParams.set('options', options.filter((option) => option !== null).join(' '));
-  return told.href;
 }
 
 /** PostgreSQL answers the COMMIT of a transaction in which a statement failed with a rollback, and calls that no error. */

@@ -11,6 +11,14 @@ export function preparedName(text: string): string | undefined {
   return names.get(text);
 }
 
+/** The URL with a setting: a plan that is kept was made for tables that were empty then, or smaller. */
+export function plannedAnew(url: string): string {
+  const told = new URL(url);
+  const options = [told.searchParams.get('options'), '-c plan_cache_mode=force_custom_plan'];
+  told.searchParams.set('options', options.filter((option) => option !== null).join(' '));
+  return told.href;
+}
+
 /** Runs one statement with positional parameters and gives its rows. */
 export interface Sql {
   query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
@@ -18,6 +26,8 @@ export interface Sql {
 
 /** Statements that commit together. */
 export interface Transaction extends Sql {
+  /** For a first statement that changes nothing: it goes together with BEGIN. */
+  read<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Runs `work` once the commit is known to have happened; never after a rollback. `work` must not throw. */
   afterCommit(work: () => void): void;
 }
