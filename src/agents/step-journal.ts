@@ -18,8 +18,11 @@ export class StepJournal {
   private readonly known: Map<string, Omit<StoredStep, 'attempt'>>;
   /** Completed steps that this attempt has not asked for yet. */
   private readonly ahead: Set<string>;
+  /** Steps that earlier attempts have completed, in the order in which they did. */
+  private readonly completed: readonly string[];
   private readonly counts = new Map<string, number>();
 
+  /** @param stored in the order of their completion */
   constructor(
     stored: readonly StoredStep[],
     private readonly writeMark: WriteMark,
@@ -27,8 +30,8 @@ export class StepJournal {
     interruptedAt: readonly string[] = [],
   ) {
     this.known = new Map(stored.map((step) => [step.key, step]));
-    const completed = stored.filter(({ state }) => state === 'completed').map(({ key }) => key);
-    this.ahead = new Set(interruptedAt.length > 0 ? interruptedAt : completed);
+    this.completed = stored.filter(({ state }) => state === 'completed').map(({ key }) => key);
+    this.ahead = new Set(interruptedAt.length > 0 ? interruptedAt : this.completed);
   }
 
   /** The attempt has not come yet to where the last one was: there are completed steps that it has not asked for. */
@@ -58,6 +61,18 @@ export class StepJournal {
     if (step?.state === 'completed') return { value: parsed(step.result) };
     if (step === undefined || idempotent) return null;
     throw ComponentError.agentSupervisor('STEP_OUTCOME_UNKNOWN', { details: { step: key } });
+  }
+
+  /**
+   * The same for a part of the text, in which the agent may have done other steps: those of its `scope` that were completed before it, and that
+   * nobody has asked for until now, are not asked for any more.
+   */
+  recallPart(key: string, scope: string): Memo | null {
+    const memo = this.recall(key, true);
+    if (memo === null) return null;
+    const before = this.completed.slice(0, Math.max(0, this.completed.indexOf(key)));
+    for (const inner of before) if (inner.startsWith(scope)) this.ahead.delete(inner);
+    return memo;
   }
 
   /** A call of an agent is over: the steps within it, whose keys begin with `key/`, are not asked for any more. */
