@@ -211,7 +211,7 @@ describe('a run, whatever happens to it and in whatever order', () => {
         }
         expect(await engines[0].database.query('SELECT run_id FROM run_text')).toEqual([]);
       }),
-      { numRuns: 20, endOnFailure: true },
+      { numRuns: 30, endOnFailure: true },
     );
     const defects = await engines[0].database.query(
       `SELECT reason, operation, root_cause FROM error_records WHERE reason LIKE 'DATABASE%' OR reason IN ('INTERNAL_ERROR', 'AGENT_REPLAY_DIVERGED')`,

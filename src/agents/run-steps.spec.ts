@@ -86,6 +86,7 @@ class NestingAgent implements AgentRunner {
     });
     yield `three-${ctx.attempt}`;
     if (ctx.attempt === 1) throw AWAY;
+    if (ctx.message === 'once more') yield* ctx.tool('within', {}, () => done.push('after'));
   }
 }
 
@@ -140,6 +141,12 @@ describe('a step', () => {
     expect(end).toMatchObject({ type: 'agent_completed', attempt: 2, data: { content: 'one two three-2' } });
     expect(done).toEqual(['tool', 'step']);
     expect(await of('agent_retrying')).toMatchObject([{ data: { keep_index: 'one two '.length } }]);
+  });
+
+  it('is another one than the same call within a part that is finished', async () => {
+    const { end } = await run('nesting', 'once more');
+    expect(end).toMatchObject({ type: 'agent_completed', attempt: 2, data: { content: 'one two three-2' } });
+    expect(done).toEqual(['tool', 'step', 'after']);
   });
 
   it('is not done again either where the answer begins anew', async () => {

@@ -5,6 +5,9 @@ import type { StepMark, StoredStep } from './run-steps.store';
 /** Longest result of a step, in UTF-16 units of its JSON. */
 const MAX_RESULT = 262_144;
 
+/** A key that `keyOf` has made: the call, and for which time. */
+const COUNTED = /^(.*:[\w-]{16}):(\d+)$/s;
+
 /** The value that a completed step gave. */
 interface Memo {
   readonly value: unknown;
@@ -71,7 +74,7 @@ export class StepJournal {
     const memo = this.recall(key, true);
     if (memo === null) return null;
     const before = this.completed.slice(0, Math.max(0, this.completed.indexOf(key)));
-    for (const inner of before) if (inner.startsWith(scope)) this.ahead.delete(inner);
+    for (const inner of before) if (inner.startsWith(scope)) this.skip(inner);
     return memo;
   }
 
@@ -89,6 +92,13 @@ export class StepJournal {
   note(mark: StepMark): void {
     if (mark.state === 'failed') this.known.delete(mark.key);
     else this.known.set(mark.key, { key: mark.key, state: mark.state, result: 'result' in mark ? mark.result : null });
+  }
+
+  private skip(key: string): void {
+    this.ahead.delete(key);
+    // The next call like it is the next one again.
+    const [, call = key, time = 0] = COUNTED.exec(key) ?? [];
+    this.counts.set(call, Math.max(this.counts.get(call) ?? 0, Number(time)));
   }
 }
 
