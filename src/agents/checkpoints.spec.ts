@@ -1,5 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { drillWords } from '../../test/support/chat-client';
+import { createTestDatabase } from '../../test/support/database';
+import { Engine } from '../../test/support/engine';
 import type { FailureReporter } from '../errors';
 import type { Database } from '../persistence';
+import { RunEnding } from '.';
 import type { ActiveRuns } from './active-runs';
 import { Checkpoints } from './checkpoints.service';
 
@@ -145,5 +150,39 @@ describe('A checkpoint', () => {
     await jest.advanceTimersByTimeAsync(0);
     expect(database.texts).toEqual(['x'.repeat(EVERY_CHARS)]);
     database.answers[0]!.resolve([{ id: 'run' }]);
+  });
+});
+
+describe('The checkpoints of a process', () => {
+  const RUNS = 40;
+  const TOKENS = 80;
+
+  it('are as many statements for forty runs as for one, which together hold what was written', async () => {
+    const test = await createTestDatabase();
+    const engine = await Engine.start(test.url, { env: { RUNS_PER_USER: '0' } });
+    try {
+      const query = jest.spyOn(engine.database, 'query');
+      const sent = Array.from({ length: RUNS }, (_, at) =>
+        engine.drill('ann', `m${at}`, { tokens: TOKENS, per_second: 60, fail: { kind: 'hang', at_token: TOKENS } }),
+      );
+      const runs = (await Promise.all(sent)).map(({ run_id }) => run_id);
+      const began = performance.now();
+      const texts = `SELECT run_id, string_agg(text, '' ORDER BY index) AS text FROM run_text GROUP BY run_id`;
+      const kept = () => engine.database.query<{ run_id: string; text: string }>(texts);
+      while ((await kept()).filter(({ text }) => text === drillWords(TOKENS)).length < RUNS) await pause(50);
+      const took = performance.now() - began;
+      const sizes = query.mock.calls.flatMap(([text, values = []]) =>
+        text.includes('INSERT INTO run_text') ? [(values[0] as string[]).length] : [],
+      );
+      // One for every 250 ms, and those at the edges.
+      expect(sizes.length).toBeLessThanOrEqual(took / 250 + 2);
+      expect(Math.max(...sizes)).toBeGreaterThan(RUNS / 2);
+      expect(new Set((await kept()).map(({ run_id }) => run_id))).toEqual(new Set(runs));
+      await Promise.all(runs.map((run) => engine.app.get(RunEnding).cancel('ann', run)));
+      expect(await kept()).toEqual([]);
+    } finally {
+      await engine.stop();
+      await test.drop();
+    }
   });
 });
