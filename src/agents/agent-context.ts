@@ -139,7 +139,7 @@ async function* writePart<R>(
   run: (signal: AbortSignal) => AsyncGenerator<AgentOutput, R, void>,
 ): AsyncGenerator<AgentOutput, R, void> {
   signal.throwIfAborted();
-  const memo = continues ? journal.recall(key, true) : null;
+  const memo = continues ? journal.recallPart(key, '') : null;
   if (memo !== null) return memo.value as R;
   const { result, value } = storable(key, yield* run(signal));
   if (continues) await journal.write({ key, state: 'completed', result });
@@ -148,12 +148,12 @@ async function* writePart<R>(
 
 /** A part of what a called agent writes. Nothing of its text is kept but with its steps, so the text is part of the step. */
 async function* keepPart<R>(
-  { signal, journal }: Attempt,
+  { signal, journal, place }: Attempt,
   key: string,
   run: (signal: AbortSignal) => AsyncGenerator<AgentOutput, R, void>,
 ): AsyncGenerator<AgentOutput, R, void> {
   signal.throwIfAborted();
-  const memo = journal.recall(key, true);
+  const memo = journal.recallPart(key, place?.scope ?? '');
   if (memo !== null) {
     const { text, value } = memo.value as { text: string; value: R };
     yield text;

@@ -60,10 +60,10 @@ export class Checkpoints {
 
   /** Remembers a piece of the answer that begins at `index`. Pieces of one attempt come in order and without a gap. */
   add(runId: string, place: { fence: number; attempt: number; index: number }, text: string): void {
-    const chunk = this.pending.get(runId);
+    let chunk = this.pending.get(runId);
     if (chunk?.fence === place.fence) chunk.text += text;
-    else this.pending.set(runId, { ...place, text });
-    if ((chunk?.text.length ?? 0) >= EVERY_CHARS) void this.loop.trigger();
+    else this.pending.set(runId, (chunk = { ...place, text }));
+    if (chunk.text.length >= EVERY_CHARS) void this.loop.trigger();
   }
 
   /** Resolves when all that was added of the run so far is written. @throws the reason of the abort */

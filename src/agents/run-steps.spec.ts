@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { drillWords } from '../../test/support/chat-client';
 import { Engine } from '../../test/support/engine';
 import { ComponentError } from '../errors';
-import { RunStore, ThreadDeletion } from '.';
+import { RunQuestions, RunStore, ThreadDeletion } from '.';
 import { Agent, type AgentContext, type AgentRunner, type AgentStream } from './agent';
 
 /** How often each piece of work was done, by its name. */
@@ -74,6 +74,22 @@ class AnewAgent implements AgentRunner {
   }
 }
 
+/** Does in a part of its text what is a step of its own, and fails after it. */
+@Agent({ name: 'nesting', description: 'has steps within steps', continues: true })
+class NestingAgent implements AgentRunner {
+  async *run(ctx: AgentContext): AgentStream {
+    yield* ctx.stream('part', async function* () {
+      yield 'one ';
+      yield* ctx.tool('within', {}, () => done.push('tool'));
+      await ctx.step('within', () => done.push('step'));
+      yield 'two ';
+    });
+    yield `three-${ctx.attempt}`;
+    if (ctx.attempt === 1) throw AWAY;
+    if (ctx.message === 'once more') yield* ctx.tool('within', {}, () => done.push('after'));
+  }
+}
+
 describe('a step', () => {
   let database: TestDatabase;
   let engine: Engine;
@@ -81,7 +97,7 @@ describe('a step', () => {
   beforeEach(async () => {
     done = [];
     database = await createTestDatabase();
-    engine = await Engine.start(database.url, { agents: [SteadyAgent, FickleAgent, AnewAgent] });
+    engine = await Engine.start(database.url, { agents: [SteadyAgent, FickleAgent, AnewAgent, NestingAgent] });
   });
 
   afterEach(async () => {
@@ -118,6 +134,19 @@ describe('a step', () => {
   it('that the agent does not ask for again fails the run rather than tearing its text', async () => {
     const { end } = await run('fickle');
     expect(end).toMatchObject({ data: { content: 'text', error: { reason: 'AGENT_REPLAY_DIVERGED', code: 1008 } } });
+  });
+
+  it('within a part of the text that is finished is not asked for again, and the answer goes on after the part', async () => {
+    const { end } = await run('nesting');
+    expect(end).toMatchObject({ type: 'agent_completed', attempt: 2, data: { content: 'one two three-2' } });
+    expect(done).toEqual(['tool', 'step']);
+    expect(await of('agent_retrying')).toMatchObject([{ data: { keep_index: 'one two '.length } }]);
+  });
+
+  it('is another one than the same call within a part that is finished', async () => {
+    const { end } = await run('nesting', 'once more');
+    expect(end).toMatchObject({ type: 'agent_completed', attempt: 2, data: { content: 'one two three-2' } });
+    expect(done).toEqual(['tool', 'step', 'after']);
   });
 
   it('is not done again either where the answer begins anew', async () => {
@@ -172,6 +201,18 @@ describe('a step', () => {
       expect(await engine.ended('ann', run_id)).toMatchObject({ attempt: 3, data: { content: drillWords(10) } });
       expect((await of('agent_retrying')).map(({ data }) => data.keep_index)).toEqual([kept, kept]);
       expect(await of('tool_completed')).toHaveLength(1);
+    });
+
+    it('asks no question again that was answered in words which are kept', async () => {
+      const ask = { prompt: 'Go on?', at_token: 4 };
+      const fail = { kind: 'provider', at_token: 10, on_attempts: [1] };
+      const request = { tokens: 12, per_second: 0, words_per_step: 3, ask, fail };
+      const { run_id } = await engine.drill('ann', 'm1', request);
+      while ((await of('input_required')).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      const { input_id } = (await of('input_required'))[0]!.data;
+      await engine.app.get(RunQuestions).submit('ann', { run_id, input_id, value: 'yes' });
+      expect(await engine.ended('ann', run_id)).toMatchObject({ attempt: 2, data: { content: drillWords(12) } });
+      expect(await of('input_required')).toHaveLength(1);
     });
 
     it('shows what is kept while the next attempt waits', async () => {

@@ -53,11 +53,11 @@ export class RunSteps {
     ]);
   }
 
-  /** What earlier attempts of the run's agent have begun. */
+  /** What earlier attempts of the run's agent have begun; what is completed comes first, in the order in which it was. */
   async load(run: Run): Promise<StoredStep[]> {
     const prefix = stored(run, '');
     const rows = await this.database.query<StoredStep>(
-      'SELECT key, state, result, attempt FROM run_steps WHERE run_id = $1 AND starts_with(key, $2)',
+      'SELECT key, state, result, attempt FROM run_steps WHERE run_id = $1 AND starts_with(key, $2) ORDER BY finished_at',
       [run.id, prefix],
     );
     return rows.map((row) => ({ ...row, key: row.key.slice(prefix.length) }));

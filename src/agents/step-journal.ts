@@ -5,6 +5,9 @@ import type { StepMark, StoredStep } from './run-steps.store';
 /** Longest result of a step, in UTF-16 units of its JSON. */
 const MAX_RESULT = 262_144;
 
+/** A key that `keyOf` has made: the call, and for which time. */
+const COUNTED = /^(.*:[\w-]{16}):(\d+)$/s;
+
 /** The value that a completed step gave. */
 interface Memo {
   readonly value: unknown;
@@ -18,8 +21,11 @@ export class StepJournal {
   private readonly known: Map<string, Omit<StoredStep, 'attempt'>>;
   /** Completed steps that this attempt has not asked for yet. */
   private readonly ahead: Set<string>;
+  /** Steps that earlier attempts have completed, in the order in which they did. */
+  private readonly completed: readonly string[];
   private readonly counts = new Map<string, number>();
 
+  /** @param stored in the order of their completion */
   constructor(
     stored: readonly StoredStep[],
     private readonly writeMark: WriteMark,
@@ -27,8 +33,8 @@ export class StepJournal {
     interruptedAt: readonly string[] = [],
   ) {
     this.known = new Map(stored.map((step) => [step.key, step]));
-    const completed = stored.filter(({ state }) => state === 'completed').map(({ key }) => key);
-    this.ahead = new Set(interruptedAt.length > 0 ? interruptedAt : completed);
+    this.completed = stored.filter(({ state }) => state === 'completed').map(({ key }) => key);
+    this.ahead = new Set(interruptedAt.length > 0 ? interruptedAt : this.completed);
   }
 
   /** The attempt has not come yet to where the last one was: there are completed steps that it has not asked for. */
@@ -60,6 +66,18 @@ export class StepJournal {
     throw ComponentError.agentSupervisor('STEP_OUTCOME_UNKNOWN', { details: { step: key } });
   }
 
+  /**
+   * The same for a part of the text, in which the agent may have done other steps: those of its `scope` that were completed before it, and that
+   * nobody has asked for until now, are not asked for any more.
+   */
+  recallPart(key: string, scope: string): Memo | null {
+    const memo = this.recall(key, true);
+    if (memo === null) return null;
+    const before = this.completed.slice(0, Math.max(0, this.completed.indexOf(key)));
+    for (const inner of before) if (inner.startsWith(scope)) this.skip(inner);
+    return memo;
+  }
+
   /** A call of an agent is over: the steps within it, whose keys begin with `key/`, are not asked for any more. */
   pass(key: string): void {
     for (const inner of this.ahead) if (inner.startsWith(`${key}/`)) this.ahead.delete(inner);
@@ -74,6 +92,13 @@ export class StepJournal {
   note(mark: StepMark): void {
     if (mark.state === 'failed') this.known.delete(mark.key);
     else this.known.set(mark.key, { key: mark.key, state: mark.state, result: 'result' in mark ? mark.result : null });
+  }
+
+  private skip(key: string): void {
+    this.ahead.delete(key);
+    // The next call like it is the next one again.
+    const [, call = key, time = 0] = COUNTED.exec(key) ?? [];
+    this.counts.set(call, Math.max(this.counts.get(call) ?? 0, Number(time)));
   }
 }
 

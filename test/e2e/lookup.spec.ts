@@ -193,6 +193,34 @@ describe('npm run lookup', () => {
     expect(await printed(code, tokens.support)).not.toContain('Stack');
   });
 
+  it('prints the steps, tools, attempts and timings of a run as its record has them', async () => {
+    const client = await app.connect('gus');
+    const asked = { tokens: 6, words_per_step: 3, per_second: 0, tools: 2 };
+    const { run_id } = await client.drill({ ...asked, fail: { ...PROVIDER_FAILURE, at_token: 4 } });
+    await client.ended(run_id);
+    const run = await runRecord(run_id);
+    const lines = (await printed(run_id)).split('\n');
+    /** One of the lines holds all of these. */
+    const line = (...parts: (string | null | undefined)[]) =>
+      expect([parts, lines.some((text) => parts.every((part) => text.includes(part ?? '?')))]).toEqual([parts, true]);
+    const steps = run.steps.map(({ key, attempt, state }) => [key.split(':').at(-1), attempt, state]);
+    expect(steps.slice(-2)).toEqual([
+      ['words-0', 1, 'completed'],
+      ['words-3', 2, 'completed'],
+    ]);
+    for (const { started_at, key, attempt, state } of run.steps) line(started_at, key, `attempt ${attempt}`, state);
+    expect(run.tools).toHaveLength(2);
+    for (const tool of run.tools) line(tool.started_at, 'drill_tool', 'attempt 1', `ok in ${tool.duration_ms} ms`);
+    const { failure, begun_at, leases } = run.attempts[0]!;
+    line('1  agent_started', begun_at);
+    line(`worker ${leases[0]!.worker_id}`, `first output after ${leases[0]!.first_output_ms} ms`, 'by retry');
+    line('failed: AGENT_PROVIDER_FAILED', failure?.support_code);
+    line('2  agent_retrying', run.attempts[1]!.begun_at, `due after ${run.attempts[1]!.delay_ms} ms`);
+    line('leased', run.phases.leased_at, `after ${run.phases.queued_ms} ms`);
+    line('first output', run.phases.first_output_at, `${run.phases.first_output_ms} ms after the lease`);
+    line('ended', run.phases.finished_at, 'in all');
+  });
+
   it('shows what a terminal would obey, instead of sending it there', async () => {
     const error = new Error('\u001b[2J gone');
     const { support_code } = await app.get(RecordingFailureReporter).report(error, { operation: 'test' });
