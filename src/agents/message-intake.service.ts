@@ -6,7 +6,7 @@ import type { Accepted, ChatMessage, Sent } from './accepting';
 import { MessageBatch } from './message-batch.service';
 
 const BATCH = 64;
-/** Two: the next batch is prepared while the last one waits for the disk. */
+/** Where many come at once the next batch is prepared while the last one waits for the disk. */
 const LANES = 2;
 const MAX_WAITING = 2_000;
 
@@ -25,6 +25,7 @@ export class MessageIntake {
       isOutage,
       maxBatch: BATCH,
       lanes: LANES,
+      patient: true,
       maxWaiting: MAX_WAITING,
     });
   }

@@ -14,6 +14,8 @@ export interface GroupCommitOptions<T, R> {
   readonly maxBatch: number;
   /** Batches under way at the same time. */
   readonly lanes: number;
+  /** Beside another batch only a full one is begun: as long as one at a time keeps up, they are fewer and larger. Default: any. */
+  readonly patient?: boolean;
   /** How long the next batch gathers after one has ended, if it is not full before: whoever comes alone does not wait. Default: not at all. */
   readonly gatherMs?: number;
   /** Items that may wait; more are refused with DATABASE_CAPACITY. */
@@ -52,10 +54,15 @@ export class GroupCommit<T, R> {
 
   /** At the end of the event loop's turn: what one read of the sockets has brought goes together. */
   private schedule(): void {
-    if (this.scheduled || this.busy >= this.options.lanes) return;
+    if (this.scheduled || !this.mayBegin) return;
     if (this.gathering !== null && this.waiting.length < this.options.maxBatch) return;
     this.scheduled = true;
     untraced(() => setImmediate(() => this.startScheduled()));
+  }
+
+  private get mayBegin(): boolean {
+    const { lanes, patient = false, maxBatch } = this.options;
+    return this.busy < lanes && (!patient || this.busy === 0 || this.waiting.length >= maxBatch);
   }
 
   private startScheduled(): void {
@@ -64,7 +71,7 @@ export class GroupCommit<T, R> {
   }
 
   private startBatches(): void {
-    while (this.waiting.length > 0 && this.busy < this.options.lanes) {
+    while (this.waiting.length > 0 && this.mayBegin) {
       const batch = this.waiting.splice(0, this.options.maxBatch);
       this.busy += 1;
       void this.write(batch).finally(() => {
