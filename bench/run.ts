@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { EmbeddedPostgres } from '../dist/persistence';
+import { onFreshGround } from './ground';
 import type { Ground, Line } from './harness';
 import { accepts } from './measures/accepts';
 import { deltas } from './measures/deltas';
@@ -32,19 +29,6 @@ async function main(): Promise<void> {
   }
   print(lines);
   process.exitCode = lines.every(({ held }) => held) ? 0 : 1;
-}
-
-/** Each measure has a PostgreSQL of its own, durable as in production. */
-async function onFreshGround(measure: (ground: Ground) => Promise<Line[]>): Promise<Line[]> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'clarion-bench-'));
-  const postgres = new EmbeddedPostgres({ dataDir, log: () => undefined });
-  try {
-    const { url } = await postgres.start();
-    return await measure({ url, dataDir });
-  } finally {
-    await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  }
 }
 
 function print(lines: readonly Line[]): void {

@@ -1,3 +1,4 @@
+import { onFreshGround } from '../ground';
 import { BenchServer, inTurn, type Ground, type Line } from '../harness';
 import type { Accepts } from '../loads/accepts';
 import { redisIsHere, startRedis } from '../redis';
@@ -9,7 +10,8 @@ const MOST_P99_MS = 30;
 /** `chat_message` to its acknowledgement after the commit, enqueuing included, workers off on both sides. */
 export async function accepts(ground: Ground): Promise<Line[]> {
   const found = await ratio('PostgreSQL', ground);
-  const half = await measure('clarion', { ...ground, workers: false }, found.clarion / 2);
+  // On a ground of its own: with nobody at work each user has hundreds of open runs by now, and is sent them when it connects.
+  const half = await onFreshGround((own) => measure('clarion', { ...own, workers: false }, found.clarion / 2));
   return [
     found.line,
     {
