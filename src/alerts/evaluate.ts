@@ -112,10 +112,9 @@ function isAtWork({ status, notified_at, resolved_at }: AlertState, now: number)
   return status !== 'resolved' || (notified_at === null && now - (resolved_at ?? 0) < COVER_MS);
 }
 
-/** The embedded PostgreSQL keeps its data in DATA_DIR, whose disk is the environment's. */
-function ownDisk({ component, details: { reason } }: AlertState, health: Facts['health']): string[] {
-  const embedded = component === 'database' && health['database']?.details?.['embedded'] === true;
-  return embedded && reason === 'DATABASE_DISK_FULL' ? ['environment'] : [];
+/** The embedded PostgreSQL keeps its data in DATA_DIR, whose disk is the environment's: it ends with it, and says why only when it is started again. */
+function ownDisk({ component }: AlertState, health: Facts['health']): string[] {
+  return component === 'database' && health['database']?.details?.['embedded'] === true ? ['environment'] : [];
 }
 
 function silencedBy({ rule, group }: AlertState, silences: readonly Silence[]): string | null {
