@@ -1,4 +1,5 @@
-import type { ComponentDetail, ComponentStatus } from '@clarion/protocol';
+import { randomUUID } from 'node:crypto';
+import type { Component, ComponentDetail, ComponentStatus } from '@clarion/protocol';
 import { loadConfig } from '../config';
 import { Evaluator } from './evaluate';
 import type { AlertState } from './lifecycle';
@@ -118,6 +119,19 @@ describe('a disk that is full below the embedded PostgreSQL', () => {
       expect(toldOf(unwell(reason, { embedded: true }))).toEqual(['environment']);
     },
   );
+
+  it('is what records of the time are about, of the server and of what stands on it', () => {
+    const evaluator = new Evaluator({ ...settings, waitMs: 0 }, randomUUID);
+    const well: ComponentDetail = { status: 'healthy', details: { embedded: true } };
+    const record = (component: Component, reason: string) =>
+      ({ reason, component, severity: 'critical', operation: 'x', count: 1, at: 0, support_code: 'c' }) as const;
+    const failures = [record('Database', 'DATABASE_DISK_FULL'), record('Redis', 'QUEUE_UNAVAILABLE')];
+    const full = { now: 0, health: { environment: unwell('DATA_DIR_UNUSABLE'), database: well }, failures, tasks: [] };
+    const known = evaluator.evaluate([], full, []).changed;
+    const later = { ...full, now: 5_000, health: { environment: { status: 'healthy' as const }, database: well } };
+    const { changed } = evaluator.evaluate(known, later, []);
+    expect([...known, ...changed].map(({ rule }) => rule)).not.toContain('critical-failure');
+  });
 
   it('does not hide the disk of another machine', () => {
     expect(toldOf(unwell('DATABASE_DISK_FULL', { embedded: false })).sort()).toEqual(['database', 'environment']);

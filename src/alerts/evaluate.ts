@@ -89,7 +89,7 @@ function inhibitedBy(alert: AlertState, all: readonly AlertState[], { health, no
   const failed = (component: string): boolean =>
     (health[component] !== undefined && isFailed(health[component], component)) ||
     all.some((other) => other.rule === 'component-failed' && other.group === component && isAtWork(other, now));
-  const cause = [...ownDisk(alert, health), ...causesOf(alert.component)].find(failed);
+  const cause = [...ownDisk(alert.component, health), ...causesOf(alert.component)].find(failed);
   if (cause !== undefined) return `component-failed ${cause}`;
   const told = toldOfCause(alert, all);
   if (told !== undefined) return `${told.rule} ${told.group}`;
@@ -113,8 +113,9 @@ function isAtWork({ status, notified_at, resolved_at }: AlertState, now: number)
 }
 
 /** The embedded PostgreSQL keeps its data in DATA_DIR, whose disk is the environment's: it ends with it, and says why only when it is started again. */
-function ownDisk({ component }: AlertState, health: Facts['health']): string[] {
-  return component === 'database' && health['database']?.details?.['embedded'] === true ? ['environment'] : [];
+function ownDisk(component: string, health: Facts['health']): string[] {
+  const embedded = health['database']?.details?.['embedded'] === true;
+  return embedded && [component, ...causesOf(component)].includes('database') ? ['environment'] : [];
 }
 
 function silencedBy({ rule, group }: AlertState, silences: readonly Silence[]): string | null {
@@ -133,7 +134,7 @@ function isCovered(
   { health, now }: Facts,
 ): boolean {
   const own = componentOf(component, reason);
-  const causes = new Set([own, ...causesOf(own)]);
+  const causes = new Set([own, ...causesOf(own), ...ownDisk(own, health)]);
   // A warning does not stand for what is critical in the same component.
   const covers = (cause: string, warning: boolean): boolean =>
     causes.has(cause) && !(warning && cause === own && severity === 'critical');

@@ -45,7 +45,8 @@ export function classify(error: unknown, fallback: Component = 'Internal'): Comp
   const chain = errorChain(error);
   const inner = chain.find((candidate) => candidate instanceof ComponentError);
   if (inner !== undefined) {
-    return new ComponentError(inner.reason, { details: inner.details, retryAfterMs: inner.retryAfterMs, cause: error });
+    const { reason, details, askedRetryAfterMs: asked, retryAfterMs } = inner;
+    return new ComponentError(reason, { details, cause: error, ...(asked === null ? {} : { retryAfterMs }) });
   }
   for (const candidate of chain) {
     const finding = findingOf(candidate, fallback);
