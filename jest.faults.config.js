@@ -6,8 +6,8 @@ module.exports = {
   ...base,
   testMatch: ['<rootDir>/test/faults/**/*.spec.ts', '**/*.faults.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
-  // Mostly they wait: one more than the processors of a small machine.
-  maxWorkers: 3,
+  // Their limits of time are those of a machine that is not busy otherwise.
+  maxWorkers: 2,
   // Processes start and end in them.
   testTimeout: 120_000,
   globalSetup: '<rootDir>/test/faults/matrix/global-setup.ts',

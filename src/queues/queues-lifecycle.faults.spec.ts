@@ -123,7 +123,7 @@ describe('an outage of the database', () => {
       await until(() => reporter.reported.length > 0, 15_000);
       proxy.heal();
       await until(() => succeeds(runs.enqueue([run()])));
-      await until(() => log.length > 1, 5_000);
+      await until(() => log.length > 1, 10_000);
       expect(reporter.reported.map(({ operation, reason }) => [operation, reason])).toEqual([
         ['queues.watch', 'QUEUE_UNAVAILABLE'],
       ]);
