@@ -105,6 +105,34 @@ describe('GroupCommit', () => {
     expect(batches).toEqual([[1], [2, 3]]);
   });
 
+  it.each([
+    [true, [[1], [2, 3, 4, 5], [6]]],
+    [false, [[1], [2], [3, 4, 5, 6]]],
+  ])(
+    'begins another batch beside one under way only where it is full, if it is patient: %s',
+    async (patient, found) => {
+      const batches: number[][] = [];
+      const gate = Promise.withResolvers<void>();
+      const { group } = groupOf({
+        lanes: 2,
+        patient,
+        writeAll: async (items) => {
+          batches.push([...items]);
+          await gate.promise;
+          return items.map((item) => ({ ok: true, value: String(item) }));
+        },
+      });
+      const submitted: Promise<string>[] = [];
+      for (const item of [1, 2, 3, 4, 5, 6]) {
+        submitted.push(group.submit(item));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      gate.resolve();
+      await Promise.all(submitted);
+      expect(batches).toEqual(found);
+    },
+  );
+
   it('never runs more batches at once than it has lanes, loses nothing and keeps the order within a batch', async () => {
     await fc.assert(
       fc.asyncProperty(
