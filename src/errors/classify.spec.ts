@@ -166,4 +166,19 @@ describe('classify', () => {
     first.cause = new Error('second', { cause: first });
     expect(classify(first).reason).toBe('INTERNAL_ERROR');
   });
+
+  it.each([
+    [undefined, 10_000, null],
+    [7_000, 7_000, 7_000],
+  ])(
+    'tells a wait that a failure within another asks for (%s) from that of the catalogue',
+    (asked, retryAfterMs, own) => {
+      const limited = ComponentError.dependencies(
+        'PROVIDER_RATE_LIMITED',
+        asked === undefined ? {} : { retryAfterMs: asked },
+      );
+      const found = classify(new Error('wrapped', { cause: limited }));
+      expect(found).toMatchObject({ reason: 'PROVIDER_RATE_LIMITED', retryAfterMs, askedRetryAfterMs: own });
+    },
+  );
 });
