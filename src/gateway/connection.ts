@@ -86,6 +86,7 @@ export class Connection {
     emitShared(this.socket.conn, 'connection_established', { ...this.established(), ...facts });
     inbox.take((signal) => this.take(signal));
     this.trackPings();
+    if (resume.position === 'behind') void this.confirm(resume.from_seq);
     try {
       if (resume.missed !== null) await this.tellTruncated(resume.missed);
       await this.delivery.replay(page);

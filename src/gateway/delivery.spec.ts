@@ -6,7 +6,7 @@ import {
   type DurableEventType,
   type RunView,
 } from '@clarion/protocol';
-import { LoggedEvent } from '../mailbox';
+import { type LoggedEvent, parsePage } from '../mailbox';
 import { Delivery, type DeliveryPorts, GapInLog } from './delivery';
 
 const RUN = '01940000-0000-7000-8000-000000000001';
@@ -17,7 +17,7 @@ function event(seq: number, type: DurableEventType = 'agent_progress', attempt: 
 
 function logged({ seq, type, run_id, attempt, data }: DurableEvent): LoggedEvent {
   const line = [seq, type, '', run_id, attempt ?? '', 'null', 'f', 0, JSON.stringify(data)].join('\t');
-  return LoggedEvent.parse({ user_id: 'ann', epoch: 'epoch' }, line);
+  return parsePage({ user_id: 'ann', epoch: 'epoch' }, line)[0] as LoggedEvent;
 }
 
 function delta(attempt: number, index: number, text = 'x'): AgentDelta {

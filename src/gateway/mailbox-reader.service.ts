@@ -3,7 +3,7 @@ import type { AcceptedHandshake, RunView } from '@clarion/protocol';
 import { RunStore } from '../agents';
 import type { Principal } from '../auth';
 import { ComponentError } from '../errors';
-import { LogReader, MailboxStore, PositionsStore, type LoggedEvent, type Reader, type ResumePoint } from '../mailbox';
+import { MailboxStore, PositionsStore, type Reader, type Resumed } from '../mailbox';
 import { Database, GroupCommit, isOutage, type Outcome } from '../persistence';
 
 /** A device that connects, and how its user can be reached. */
@@ -13,22 +13,16 @@ interface Connecting extends Reader {
   readonly locale: string | null;
 }
 
-/** A place in the mailbox and the user's runs, as of one and the same moment. */
-interface Resumed {
-  readonly resume: ResumePoint;
-  readonly runs: RunView[];
-}
-
-/** The same, with the first page of what was missed. */
+/** A place in the mailbox, the first page of what was missed, and the user's runs, as of one and the same moment. */
 interface Beginning extends Resumed {
-  readonly page: readonly LoggedEvent[];
+  readonly runs: RunView[];
 }
 
 /** When everybody comes back at once, so many share a few statements; some 8 MB where each has missed as much as a page may hold. */
 const BATCH = 64;
 /** The more of them gather, the fewer statements there are. */
 const LANES = 1;
-const GATHER_MS = 5;
+const GATHER_MS = 15;
 const MAX_WAITING = 10_000;
 
 /** Everything that is read of the database, and written to it, before a device is connected. */
@@ -41,7 +35,6 @@ export class MailboxReader {
     private readonly mailbox: MailboxStore,
     private readonly positions: PositionsStore,
     private readonly runs: RunStore,
-    private readonly log: LogReader,
   ) {
     this.group = new GroupCommit<Connecting, Beginning>({
       writeAll: (connecting) => this.beginAll(connecting),
@@ -59,19 +52,13 @@ export class MailboxReader {
   }
 
   private async beginAll(connecting: readonly Connecting[]): Promise<Outcome<Beginning>[]> {
-    const resumed = await this.resumeAll(connecting);
-    const [pages] = await Promise.all([
-      this.firstPages(connecting, resumed),
-      this.advanceAll(connecting, resumed),
-      this.rememberAll(connecting, resumed),
-    ]);
-    return resumed.map((one, at) =>
-      one ? { ok: true, value: { ...one, page: pages[at] ?? [] } } : { ok: false, error: absent() },
-    );
+    const begun = await this.resumeAll(connecting);
+    await Promise.all([this.openPositions(connecting, begun), this.rememberAll(connecting, begun)]);
+    return begun.map((one) => (one ? { ok: true, value: one } : { ok: false, error: absent() }));
   }
 
   /** Who has no mailbox yet gets one. */
-  private async resumeAll(readers: readonly Reader[]): Promise<(Resumed | null)[]> {
+  private async resumeAll(readers: readonly Reader[]): Promise<(Beginning | null)[]> {
     const all = await this.look(readers);
     const without = readers.filter((_, at) => all[at] === null);
     if (without.length === 0) return all;
@@ -81,46 +68,38 @@ export class MailboxReader {
   }
 
   /** Most users have no runs under way: then one statement, which sees one moment, says all. */
-  private async look(readers: readonly Reader[]): Promise<(Resumed | null)[]> {
-    const points = await this.positions.resume(this.database, readers);
-    const busy = readers.filter((_, at) => points[at]?.busy);
+  private async look(readers: readonly Reader[]): Promise<(Beginning | null)[]> {
+    const found = await this.positions.resume(this.database, readers, { idleOnly: true });
+    const busy = readers.filter((_, at) => found[at]?.resume.busy);
     const again = busy.length > 0 ? await this.lookWithRuns(busy) : [];
-    return points.map((resume) => (resume?.busy ? (again.shift() ?? null) : resume && { resume, runs: [] }));
+    return found.map((one) => (one?.resume.busy ? (again.shift() ?? null) : one && { ...one, runs: [] }));
   }
 
   /** Mailboxes and runs as of the same moment: a snapshot of a run covers what the log says of it up to the head, and no more. */
-  private lookWithRuns(readers: readonly Reader[]): Promise<(Resumed | null)[]> {
+  private lookWithRuns(readers: readonly Reader[]): Promise<(Beginning | null)[]> {
     return this.database.snapshot(async (sql) => {
-      const points = await this.positions.resume(sql, readers);
+      const found = await this.positions.resume(sql, readers);
       const runs = await this.runs.activeViews(
         sql,
         readers.map(({ user_id }) => user_id),
       );
-      return points.map((resume, at) => resume && { resume, runs: runs.get(readers[at]?.user_id ?? '') ?? [] });
+      return found.map((one, at) => one && { ...one, runs: runs.get(readers[at]?.user_id ?? '') ?? [] });
     });
   }
 
-  private async firstPages(readers: readonly Reader[], resumed: readonly (Resumed | null)[]): Promise<LoggedEvent[][]> {
-    const requests = readers.map(({ user_id }, at) => {
-      const { from_seq = 0, state } = resumed[at]?.resume ?? {};
-      return { user_id, after: from_seq, limit: (state?.head ?? 0) - from_seq };
-    });
-    return requests.some(({ limit }) => limit > 0) ? this.log.nextOfEach(requests) : [];
-  }
-
-  /** A cursor counts as an acknowledgement, and a new device has a position from now on. */
-  private advanceAll(readers: readonly Reader[], resumed: readonly (Resumed | null)[]): Promise<void> {
+  /** A new device has a position from now on. That of another is moved to its cursor once it is connected: until then the cursor comes again. */
+  private openPositions(readers: readonly Reader[], begun: readonly (Beginning | null)[]): Promise<void> {
     return this.positions.advanceAll(
       readers.flatMap(({ user_id, device_id }, at) => {
-        const resume = resumed[at]?.resume;
-        return resume?.advances ? [{ user_id, device_id, position: resume.from_seq }] : [];
+        const resume = begun[at]?.resume;
+        return resume?.position === 'absent' ? [{ user_id, device_id, position: resume.from_seq }] : [];
       }),
     );
   }
 
-  private async rememberAll(devices: readonly Connecting[], resumed: readonly (Resumed | null)[]): Promise<void> {
+  private async rememberAll(devices: readonly Connecting[], begun: readonly (Beginning | null)[]): Promise<void> {
     const remembering = devices.map(async ({ user_id, email, locale }, at) => {
-      const contact = resumed[at]?.resume.contact;
+      const contact = begun[at]?.resume.contact;
       if (contact === undefined) return;
       const now = { email, locale: locale ?? contact.locale };
       if (now.email !== contact.email || now.locale !== contact.locale) await this.mailbox.remember(user_id, now);

@@ -4,10 +4,12 @@ import type { ClientSocket } from './session';
 const EVENT = '2';
 const MESSAGE = '4';
 /** What stands between two messages in what long-polling answers; JSON has none of it. */
-const NEXT_MESSAGE = `\x1e${MESSAGE}`;
+const SEPARATOR = '\x1e';
+const NEXT_MESSAGE = SEPARATOR + MESSAGE;
 const FINAL_TEXT_FRAME = 0x81;
 const SHORT = 125;
 const MEDIUM = 0xffff;
+const LONGEST_HEADER = 10;
 
 interface EncodedEvent {
   readonly name: string;
@@ -25,46 +27,50 @@ let latest: { readonly payload: object; readonly text: string; readonly options:
 export function emitShared(conn: ClientSocket['conn'], name: string, payload: object): void {
   if (latest?.payload !== payload) {
     const text = packetOf({ name, json: JSON.stringify(payload) });
-    latest = { payload, text, options: { wsPreEncodedFrame: [framesOf([text])] } };
+    latest = { payload, text, options: { wsPreEncodedFrame: [framesOf(text)] } };
   }
   conn.write(latest.text, latest.options as object);
 }
 
 /** Emits events of the default namespace, in their order, whose payloads are JSON already: one packet to Engine.IO, and to the client as many as they are. */
 export function emitAll(conn: ClientSocket['conn'], events: readonly EncodedEvent[]): void {
-  const texts = events.map(packetOf);
-  conn.write(texts.join(NEXT_MESSAGE), { wsPreEncodedFrame: [framesOf(texts)] } as object);
+  const text = events.map(packetOf).join(NEXT_MESSAGE);
+  conn.write(text, { wsPreEncodedFrame: [framesOf(text)] } as object);
 }
 
 function packetOf({ name, json }: EncodedEvent): string {
   return `${EVENT}["${name}",${json}]`;
 }
 
-/** Frames by RFC 6455 section 5.2, unmasked, each in one piece with its header. */
-function framesOf(texts: readonly string[]): Buffer {
-  const lengths = texts.map((text) => MESSAGE.length + Buffer.byteLength(text));
-  let size = 0;
-  for (const length of lengths) size += headerOf(length) + length;
-  const frames = Buffer.allocUnsafe(size);
+/** Frames by RFC 6455 section 5.2, unmasked, each in one piece with its header. @param text messages, but for the first's MESSAGE */
+function framesOf(text: string): Buffer {
+  const messages = Buffer.from(MESSAGE + text);
+  const ends = endsOf(messages);
+  const frames = Buffer.allocUnsafe(messages.length + ends.length * LONGEST_HEADER);
   let at = 0;
-  for (const [index, text] of texts.entries()) {
-    at = writeHeader(frames, at, lengths[index] ?? 0);
-    frames[at] = MESSAGE.charCodeAt(0);
-    at += MESSAGE.length + frames.write(text, at + MESSAGE.length);
+  let from = 0;
+  for (const end of ends) {
+    at = writeHeader(frames, at, end - from);
+    at += messages.copy(frames, at, from, end);
+    from = end + 1;
   }
-  return frames;
+  return frames.subarray(0, at);
 }
 
-function headerOf(length: number): number {
-  return length <= SHORT ? 2 : length <= MEDIUM ? 4 : 10;
+function endsOf(messages: Buffer): number[] {
+  const ends: number[] = [];
+  const separator = SEPARATOR.charCodeAt(0);
+  for (let end = messages.indexOf(separator); end >= 0; end = messages.indexOf(separator, end + 1)) ends.push(end);
+  ends.push(messages.length);
+  return ends;
 }
 
 /** @returns the place after it */
 function writeHeader(frames: Buffer, at: number, length: number): number {
-  const header = headerOf(length);
+  const header = length <= SHORT ? 2 : length <= MEDIUM ? 4 : LONGEST_HEADER;
   frames[at] = FINAL_TEXT_FRAME;
   frames[at + 1] = header === 2 ? length : header === 4 ? 126 : 127;
   if (header === 4) frames.writeUInt16BE(length, at + 2);
-  if (header === 10) frames.writeBigUInt64BE(BigInt(length), at + 2);
+  if (header === LONGEST_HEADER) frames.writeBigUInt64BE(BigInt(length), at + 2);
   return at + header;
 }

@@ -1,10 +1,10 @@
 export { LogReader } from './log-reader.service';
 export { withoutContent } from './erased-events';
 export { CANARY_USER, MailboxCanary } from './mailbox-canary.service';
-export { LoggedEvent } from './logged-event';
+export { type LoggedEvent, parsePage } from './logged-event';
 export { MailboxModule } from './mailbox.module';
 export { MailboxNotifications } from './mailbox-notifications';
 export { MailboxStore, type MailboxState, type UserEvents } from './mailbox.store';
 export type { NewEvent } from './new-event';
-export { PositionsStore, type Reader, type ResumePoint } from './positions.store';
+export { PositionsStore, type Reader, type Resumed, type ResumePoint } from './positions.store';
 export { UserBus, type UserSignal, type UserSubscription } from './user-bus';

@@ -1,15 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { GroupCommit, isOutage } from '../persistence';
-import type { LoggedEvent } from './logged-event';
+import { type LoggedEvent, PAGE_BYTES, PAGE_EVENTS } from './logged-event';
 import { MailboxStore, type PageRequest } from './mailbox.store';
 
 /** Pages that share a statement, at most: some 4 MB where each is as large as it may be. */
 const BATCH = 32;
 const LANES = 2;
 const MAX_WAITING = 10_000;
-/** In one page; of what its events carry, far less than what may wait for a client. */
-const PAGE_EVENTS = 200;
-const PAGE_BYTES = 131_072;
 
 /** Reads logs for connections. When everybody comes back at once, the pages of many users share a statement. */
 @Injectable()
@@ -28,20 +25,11 @@ export class LogReader {
 
   /** A page of the events after `seq`, at most `limit`. @throws ComponentError DATABASE_CAPACITY when too many wait, or of the database */
   next(user_id: string, seq: number, limit: number): Promise<LoggedEvent[]> {
-    return this.group.submit(pageOf({ user_id, after: seq, limit }));
-  }
-
-  /** `next` for many at once. */
-  nextOfEach(requests: readonly Omit<PageRequest, 'max_bytes'>[]): Promise<LoggedEvent[][]> {
-    return this.mailbox.readPages(requests.map(pageOf));
+    return this.group.submit({ user_id, after: seq, limit: Math.min(limit, PAGE_EVENTS), max_bytes: PAGE_BYTES });
   }
 
   /** How far the logs of these users go. Who has no mailbox is left out. */
   heads(userIds: readonly string[]): Promise<{ user_id: string; epoch: string; head: number }[]> {
     return this.mailbox.heads(userIds);
   }
-}
-
-function pageOf({ limit, ...request }: Omit<PageRequest, 'max_bytes'>): PageRequest {
-  return { ...request, limit: Math.min(limit, PAGE_EVENTS), max_bytes: PAGE_BYTES };
 }

@@ -109,9 +109,9 @@ describe('a mailbox, whatever is done to it in whatever order,', () => {
     const { epoch, ...state } = await mailbox.state(database, user);
     expect(state).toEqual({ head: model.log.length, trimmed_to: model.trimmed });
     const given = cursor === null ? null : { epoch, seq: cursor };
-    const [point] = await positions.resume(database, [{ user_id: user, device_id: deviceId, cursor: given }]);
-    if (!point) throw new Error('the mailbox is open');
-    const { from_seq, resume, missed } = point;
+    const [found] = await positions.resume(database, [{ user_id: user, device_id: deviceId, cursor: given }]);
+    if (!found) throw new Error('the mailbox is open');
+    const { from_seq, resume, missed } = found.resume;
     const known = cursor ?? model.read.get(deviceId) ?? Math.max(0, ...model.read.values());
     if (known > model.log.length) expect(missed).toEqual({ missed_from: null, missed_to: null });
     else if (known < model.trimmed) expect(missed).toEqual({ missed_from: known + 1, missed_to: model.trimmed });
@@ -120,6 +120,7 @@ describe('a mailbox, whatever is done to it in whatever order,', () => {
     // Whatever is resumed from: the rest is all there, without a gap.
     const rest = await mailbox.readAfter(user, from_seq, 1_000);
     expect(rest.map(({ seq }) => seq)).toEqual(model.log.slice(from_seq).map(Number));
+    expect(found.page.map((event) => JSON.parse(event.json(false)) as unknown)).toEqual(rest);
   }
 
   it('is what its model says', async () => {

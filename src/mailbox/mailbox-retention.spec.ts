@@ -104,8 +104,8 @@ describe('retention', () => {
         await positions.advance(user, 'phone', position);
         await retention(10).trimAll();
         const trimmed = count - 10;
-        const [point] = await positions.resume(database, [{ user_id: user, device_id: 'phone', cursor: null }]);
-        expect(point).toMatchObject(
+        const [found] = await positions.resume(database, [{ user_id: user, device_id: 'phone', cursor: null }]);
+        expect(found?.resume).toMatchObject(
           position >= trimmed
             ? { resume: 'position', from_seq: position, missed: null }
             : { resume: 'reset', from_seq: trimmed, missed: { missed_from: position + 1, missed_to: trimmed } },

@@ -4,7 +4,7 @@ import { CRITICAL_EVENTS, formatCursor, type DurableEvent } from '@clarion/proto
 import { ComponentError } from '../errors';
 import { Database, prepared, type Sql, type Transaction } from '../persistence';
 import { ERASED_DATA } from './erased-events';
-import { LOGGED_LINE, LoggedEvent } from './logged-event';
+import { type LoggedEvent, pageOfLog, parsePage } from './logged-event';
 import type { NewEvent } from './new-event';
 import { UserBus } from './user-bus';
 
@@ -66,25 +66,12 @@ erased AS (
 SELECT max(seq) AS last FROM page`;
 const ERASE_PAGE = 2_000;
 
-/**
- * A page is one text, an event a line of it (`LoggedEvent.parse`): rows and columns of their own would be most of the cost of reading. What is stored
- * compressed is measured as it will be read.
- */
-const PAGES = `
+const PAGES = prepared(`
 SELECT r.at, m.epoch, p.events
 FROM unnest($1::text[], $2::bigint[], $3::int[], $4::bigint[]) WITH ORDINALITY AS r (user_id, after, most, max_bytes, at)
 CROSS JOIN LATERAL (SELECT epoch FROM mailboxes WHERE user_id = r.user_id LIMIT 1) AS m
-CROSS JOIN LATERAL (
-  SELECT string_agg(${LOGGED_LINE}, E'\\n' ORDER BY seq) AS events
-  FROM (
-    SELECT *, sum(bytes) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - bytes AS before
-    FROM (
-      SELECT *, CASE WHEN pg_column_compression(data) IS NULL THEN pg_column_size(data) ELSE octet_length(data::text) END AS bytes
-      FROM mailbox_events WHERE user_id = r.user_id AND seq > r.after ORDER BY seq LIMIT r.most
-    ) AS candidate
-  ) AS e WHERE e.before < r.max_bytes OR r.max_bytes IS NULL
-) AS p
-WHERE p.events IS NOT NULL`;
+CROSS JOIN LATERAL ${pageOfLog({ user: 'r.user_id', after: 'r.after', most: 'r.most', bytes: 'r.max_bytes' })} AS p
+WHERE p.events IS NOT NULL`);
 
 /** The durable event log of every user. */
 @Injectable()
@@ -208,8 +195,7 @@ export class MailboxStore {
     ]);
     const pages = requests.map((): LoggedEvent[] => []);
     for (const { at, epoch, events } of rows) {
-      const log = { user_id: requests[at - 1]?.user_id ?? '', epoch };
-      pages[at - 1] = events.split('\n').map((line) => LoggedEvent.parse(log, line));
+      pages[at - 1] = parsePage({ user_id: requests[at - 1]?.user_id ?? '', epoch }, events);
     }
     return pages;
   }
