@@ -1,9 +1,8 @@
 import type { RequestPayload, RequestResult } from '@clarion/protocol';
 import { ComponentError } from '../errors';
 import type { NewEvent } from '../mailbox';
-import { newId, prepared, type Transaction } from '../persistence';
+import { newId, prepared, type Statement, type Transaction } from '../persistence';
 import type { RegisteredAgent } from './agent-registry';
-import type { Claimed } from './run-claims.store';
 
 export type ChatMessage = RequestPayload<'chat_message'>;
 export type Accepted = RequestResult<'chat_message'>;
@@ -100,14 +99,10 @@ RETURNING id AS run_id, dispatch, user_id, thread_id, traceparent`);
 
 /**
  * Stores admitted messages, in their order: runs of one thread get ascending ordinals. Whose runs may be claimed is to be locked before.
- * @returns the runs that are claimed, as far as `runsPerUser` goes
+ * Its rows are `Claimed`: runs with a `dispatch` are, as far as `runsPerUser` goes.
  */
-export async function insertAdmitted(
-  tx: Transaction,
-  admitted: readonly Admitted[],
-  runsPerUser: number,
-): Promise<Claimed[]> {
-  const runs = await tx.query<Claimed>(INSERT, [
+export function insertionOf(admitted: readonly Admitted[], runsPerUser: number): Statement {
+  const values = [
     admitted.map(({ user_id }) => user_id),
     admitted.map(({ ids }) => ids.thread_id),
     admitted.map(({ message }) => message.thread_id === undefined),
@@ -122,8 +117,8 @@ export async function insertAdmitted(
     admitted.map(({ traceparent }) => traceparent ?? null),
     admitted.map(({ claimable }) => claimable),
     runsPerUser,
-  ]);
-  return runs.filter(({ dispatch }) => dispatch > 0);
+  ];
+  return { text: INSERT, values };
 }
 
 /** What every device of the user is told of an accepted message. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { ComponentError } from '../errors';
 import { Database, type Transaction } from '../persistence';
-import { insertAdmitted, newIds } from './accepting';
+import { insertionOf, newIds } from './accepting';
 import type { AgentRunner } from './agent';
 import { createAgentContext } from './agent-context';
 import { LeaseBatch } from './lease-batch.service';
@@ -48,7 +48,9 @@ export class DispatchCanary {
     const message = { client_message_id: user_id, content: CONTENT };
     const ids = newIds(message);
     const agent = { name: AGENT, description: '', runner: RUNNER };
-    await insertAdmitted(tx, [{ user_id, message, agent, max_attempts: 1, position: 0, claimable: true, ids }], 0);
+    const admitted = { user_id, message, agent, max_attempts: 1, position: 0, claimable: true, ids };
+    const { text, values } = insertionOf([admitted], 0);
+    await tx.query(text, values);
     const [taken] = await this.leases.take(tx, [{ runId: ids.run_id, key: uuidv7() }]);
     const content = taken ? await answerOf(taken.run) : null;
     if (!taken || content !== CONTENT) {

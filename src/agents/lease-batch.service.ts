@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { MailboxStore, type NewEvent } from '../mailbox';
+import { MailboxStore, type NewEvent, type UserEvents } from '../mailbox';
 import { prepared, type Transaction } from '../persistence';
 import { LAST_LEASE, leaseBegins } from './lease-history';
 import { hasEnded, RUN_COLUMNS, type Run } from './run';
@@ -23,6 +23,11 @@ export interface Taken {
   readonly lost_worker: string | null;
   /** An earlier try had committed after all: nobody was told. */
   readonly repeated: boolean;
+}
+
+interface Leased extends Taken {
+  /** Its first attempt begins now: the user is to be told. */
+  readonly begins: boolean;
 }
 
 interface Candidate extends Run {
@@ -59,31 +64,44 @@ export class LeaseBatch {
 
   /** For each of these runs, in their order: null when it may not run now, or somebody else is at it. Each comes once. */
   async take(tx: Transaction, tries: readonly LeaseTry[]): Promise<(Taken | null)[]> {
+    const taken = await this.lease(tx, tries);
+    await this.mailbox.appendAll(tx, beginningsOf(taken));
+    return inOrder(tries, taken);
+  }
+
+  /** `take` as the whole of a transaction, its end included. */
+  async takeAndCommit(tx: Transaction, tries: readonly LeaseTry[]): Promise<(Taken | null)[]> {
+    const taken = await this.lease(tx, tries);
+    await this.mailbox.appendAndCommit(tx, beginningsOf(taken));
+    return inOrder(tries, taken);
+  }
+
+  private async lease(tx: Transaction, tries: readonly LeaseTry[]): Promise<Leased[]> {
     const keys = new Map(tries.map(({ runId, key }) => [runId, key]));
-    const found = await tx.query<Candidate>(CANDIDATES, [[...keys.keys()]]);
+    const found = await tx.read<Candidate>(CANDIDATES, [[...keys.keys()]]);
     const mine = found.filter(({ id, status, key }) => status === 'running' && key === keys.get(id));
-    const taken = mine.map((run): Taken => ({
+    const taken = mine.map((run): Leased => ({
       run,
       claimed: run.claimed,
       lost_worker: run.lost_worker,
       repeated: true,
+      begins: false,
     }));
     for (const [transition, alike] of Map.groupBy(found.filter(isFree), transitionOf)) {
       const tried = alike.map(({ id }) => ({ runId: id, key: keys.get(id) ?? '' }));
-      taken.push(...(await this.lease(tx, transition, tried)));
+      taken.push(...(await this.move(tx, transition, tried)));
     }
-    const byRun = new Map(taken.map((one) => [one.run.id, one]));
-    return tries.map(({ runId }) => byRun.get(runId) ?? null);
+    return taken;
   }
 
-  private async lease(tx: Transaction, transition: Leasing, tries: readonly LeaseTry[]): Promise<Taken[]> {
+  private async move(tx: Transaction, transition: Leasing, tries: readonly LeaseTry[]): Promise<Leased[]> {
     const { id, host } = this.workers;
     const values = [tries.map(({ runId }) => runId), tries.map(({ key }) => key), id, host, process.pid];
     const runs = await tx.query<Run & Pick<Taken, 'lost_worker'>>(LEASE[transition], values);
-    if (transition === 'start') tx.afterCommit(() => this.countStarts(runs));
-    const told = transition === 'start' ? runs.map((run) => ({ user_id: run.user_id, events: [started(run)] })) : [];
-    await this.mailbox.appendAll(tx, told);
-    return runs.map((run) => ({ run, claimed: transition === 'claim', lost_worker: run.lost_worker, repeated: false }));
+    const begins = transition === 'start';
+    if (begins) tx.afterCommit(() => this.countStarts(runs));
+    const claimed = transition === 'claim';
+    return runs.map((run) => ({ run, claimed, lost_worker: run.lost_worker, repeated: false, begins }));
   }
 
   private countStarts(runs: readonly Run[]): void {
@@ -102,6 +120,15 @@ function isFree(run: Candidate): boolean {
 function transitionOf({ status, attempt }: Run): Leasing {
   if (status === 'waiting') return 'resume';
   return attempt === 0 ? 'start' : 'claim';
+}
+
+function beginningsOf(taken: readonly Leased[]): UserEvents[] {
+  return taken.filter(({ begins }) => begins).map(({ run }) => ({ user_id: run.user_id, events: [started(run)] }));
+}
+
+function inOrder(tries: readonly LeaseTry[], taken: readonly Taken[]): (Taken | null)[] {
+  const byRun = new Map(taken.map((one) => [one.run.id, one]));
+  return tries.map(({ runId }) => byRun.get(runId) ?? null);
 }
 
 function started({ thread_id, id: run_id, attempt, agent, max_attempts }: Run): NewEvent {

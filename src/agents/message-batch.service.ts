@@ -10,14 +10,14 @@ import {
   type ChatMessage,
   duplicateOf,
   findStored,
-  insertAdmitted,
+  insertionOf,
   newIds,
   refuseBeyondLimit,
   type Sent,
 } from './accepting';
 import { AgentRegistry } from './agent-registry';
 import { Dispatcher } from './dispatcher.service';
-import { lockClaims } from './run-claims.store';
+import { type Claimed, lockClaims } from './run-claims.store';
 import { RunEnding } from './run-ending.service';
 import type { Run } from './run';
 
@@ -40,7 +40,7 @@ export class MessageBatch {
   ) {}
 
   /**
-   * Rows are locked in the order of the whole house: threads, runs, mailboxes. Messages that interrupt come alone: `interrupted` then
+   * The whole of a transaction, its end included. Rows are locked in the order of the whole house: threads, runs, mailboxes. Messages that interrupt come alone: `interrupted` then
    * holds the events of the runs that they end, in the same transaction.
    */
   async accept(tx: Transaction, sent: readonly Sent[]): Promise<Outcome<Accepted>[]> {
@@ -141,11 +141,9 @@ export class MessageBatch {
     const users = claiming.map(({ user_id }) => user_id);
     if (users.length > 0) await lockClaims(tx, users);
     const told = admitted.map((item) => ({ user_id: item.user_id, events: acceptedEvents(item) }));
-    // Neither waits for the answer to the other.
-    const [claimed] = await Promise.all([
-      insertAdmitted(tx, admitted, runsPerUser),
-      this.mailbox.appendAll(tx, [...interrupted, ...told]),
-    ]);
+    const events = [...interrupted, ...told];
+    const [runs] = await this.mailbox.appendAndCommit<[Claimed[]]>(tx, events, [insertionOf(admitted, runsPerUser)]);
+    const claimed = runs.filter(({ dispatch }) => dispatch > 0);
     tx.afterCommit(() => this.dispatcher.give(claimed));
     const given = new Set(claimed.map(({ run_id }) => run_id));
     // Who stands behind another run of the thread is woken by its end.

@@ -1,7 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
 import { TcpProxy } from '../../test/support/tcp-proxy';
-import { MessageBatch } from './message-batch.service';
+import { MailboxStore } from '../mailbox';
 import { MessageIntake } from './message-intake.service';
 
 describe('A message that reaches two processes at once', () => {
@@ -46,14 +46,15 @@ describe('A message whose commit is not answered', () => {
 
   it.each(['enqueue', 'interrupt'] as const)('(%s) is not refused as one that was not saved', async (overlap) => {
     const { thread_id } = await engine.drill('ann', `first-${overlap}`, { tokens: 0 });
-    const accept = MessageBatch.prototype.accept;
-    const spy = jest.spyOn(MessageBatch.prototype, 'accept').mockImplementation(async function (
-      this: MessageBatch,
+    const finish = MailboxStore.prototype.appendAndCommit;
+    const spy = jest.spyOn(MailboxStore.prototype, 'appendAndCommit').mockImplementation(function (
+      this: MailboxStore,
       ...all
     ) {
-      const outcomes = await accept.apply(this, all);
-      proxy.hang();
-      return outcomes;
+      const [, , before] = all;
+      // Runs write too, and put nothing before their events.
+      if (before !== undefined) proxy.hang();
+      return finish.apply(this, all);
     });
     const message = {
       client_message_id: `second-${overlap}`,

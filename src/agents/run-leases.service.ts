@@ -40,7 +40,7 @@ export class RunLeases {
   ) {
     this.taking = new GroupCommit<LeaseTry, Taken | null>({
       writeAll: async (tries) => {
-        const taken = await database.transaction((tx) => this.batch.take(tx, tries));
+        const taken = await database.transaction((tx) => this.batch.takeAndCommit(tx, tries));
         return taken.map((value) => ({ ok: true, value }));
       },
       isOutage,

@@ -2,6 +2,7 @@ import { DatabaseError } from 'pg';
 import { TERMINAL_EVENTS, type DurableEvent } from '@clarion/protocol';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
+import { uncommitted } from '../../test/support/uncommitted';
 import { ComponentError } from '../errors';
 import { MailboxStore, UserBus, type NewEvent } from '../mailbox';
 import type { Database, Transaction } from '../persistence';
@@ -60,7 +61,7 @@ describe('the writer of a run', () => {
         await engine.database
           .transaction(async (tx) => {
             const silent = { ...tx, afterCommit: () => undefined };
-            await work(silent);
+            await work(fault === 'failed' ? uncommitted(silent) : silent);
             if (fault === 'failed') throw AWAY;
           })
           .catch((error: unknown) => expect(error).toBe(AWAY));

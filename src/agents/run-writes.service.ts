@@ -91,7 +91,7 @@ export class RunWrites {
     const fresh = writes.filter(({ run }) => held.get(run.id) === true);
     const notes = fresh.flatMap(({ run, step }) => (step ? [{ run, ...step }] : []));
     await this.steps.record(tx, notes);
-    await this.mailbox.appendAll(
+    await this.mailbox.appendAndCommit(
       tx,
       fresh.map(({ run, events }) => ({ user_id: run.user_id, events })),
     );
@@ -104,7 +104,7 @@ export class RunWrites {
     const found = ends.map(({ run, outcome }) => mayLeave(run, rows.get(run.id), isEndOf(outcome)));
     const fresh = ends.filter((_, at) => found[at] === true);
     const events = await this.ending.endAll(tx, fresh);
-    await this.mailbox.appendAll(
+    await this.mailbox.appendAndCommit(
       tx,
       fresh.map(({ run }, at) => ({ user_id: run.user_id, events: events[at] ?? [] })),
     );
@@ -112,9 +112,9 @@ export class RunWrites {
   }
 }
 
-/** The runs under row locks. */
+/** The runs under row locks; the first statement of its transaction. */
 export function lockPositions(tx: Transaction, ids: readonly string[]): Promise<Position[]> {
-  return tx.query<Position>(POSITIONS, [ids]);
+  return tx.read<Position>(POSITIONS, [ids]);
 }
 
 /** Whether an attempt may leave its run; false when an earlier try has left it as it should be (`isDone`), undefined when the lease is lost. */

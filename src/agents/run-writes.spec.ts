@@ -1,5 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
 import { Engine } from '../../test/support/engine';
+import { uncommitted } from '../../test/support/uncommitted';
 import { ComponentError, FailureReporter } from '../errors';
 import type { NewEvent } from '../mailbox';
 import type { Transaction } from '../persistence';
@@ -116,7 +117,8 @@ describe('runs that begin, write and end together', () => {
       .spyOn(engine.database, 'transaction')
       .mockImplementationOnce(async (work: (tx: Transaction) => Promise<unknown>) => {
         await transaction(async (tx) => {
-          await work({ ...tx, afterCommit: () => undefined });
+          const silent = { ...tx, afterCommit: () => undefined };
+          await work(fault === 'failed' ? uncommitted(silent) : silent);
           if (fault === 'failed') throw away;
         }).catch((error: unknown) => expect(error).toBe(away));
         throw away;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { CRITICAL_EVENTS, formatCursor, type DurableEvent } from '@clarion/protocol';
 import { ComponentError } from '../errors';
-import { Database, prepared, type Sql, type Transaction } from '../persistence';
+import { Database, prepared, type Sql, type Statement, type Transaction } from '../persistence';
 import { ERASED_DATA } from './erased-events';
 import { type LoggedEvent, pageOfLog, parsePage } from './logged-event';
 import type { NewEvent } from './new-event';
@@ -31,6 +31,14 @@ export interface PageRequest {
   readonly after: number;
   readonly limit: number;
   readonly max_bytes: number | null;
+}
+
+/** Where a mailbox ends after an append. */
+interface Place {
+  readonly user_id: string;
+  readonly epoch: string;
+  readonly head: number;
+  readonly created_at: Date;
 }
 
 /** What one user is told in a transaction. */
@@ -94,24 +102,23 @@ export class MailboxStore {
   async appendAll(tx: Transaction, entries: readonly UserEvents[]): Promise<DurableEvent[][]> {
     const told = byUser(entries);
     if (told.length === 0) return [];
-    const rows = told.flatMap(({ user_id, events }) =>
-      events.map((event, at) => ({ user_id, back: events.length - 1 - at, event })),
-    );
-    const heads = await tx.query<{ user_id: string; epoch: string; head: number; created_at: Date }>(APPEND, [
-      told.map(({ user_id }) => user_id),
-      newEpochs(told.length),
-      told.map(({ events }) => events.length),
-      rows.map(({ user_id }) => user_id),
-      rows.map(({ back }) => back),
-      rows.map(({ event }) => event.type),
-      rows.map(({ event }) => event.thread_id ?? null),
-      rows.map(({ event }) => event.run_id ?? null),
-      rows.map(({ event }) => event.attempt ?? null),
-      rows.map(({ event }) => event.path ?? null),
-      rows.map(({ event }) => CRITICAL_EVENTS.has(event.type)),
-      rows.map(({ event }) => JSON.stringify(event.data)),
-      told.map(({ events }) => events.some(({ type }) => CRITICAL_EVENTS.has(type))),
-    ]);
+    const { text, values } = appending(told);
+    return this.tellAfterCommit(tx, told, await tx.query<Place>(text, values));
+  }
+
+  /** `appendAll` as the end of its transaction: it is committed in one go with statements that go before. @returns the rows of each of these */
+  async appendAndCommit<Rows extends unknown[][]>(
+    tx: Transaction,
+    entries: readonly UserEvents[],
+    before: readonly Statement[] = [],
+  ): Promise<Rows> {
+    const told = byUser(entries);
+    const rows = await tx.finish<unknown[][]>(told.length === 0 ? before : [...before, appending(told)]);
+    if (told.length > 0) this.tellAfterCommit(tx, told, rows.pop() as Place[]);
+    return rows as Rows;
+  }
+
+  private tellAfterCommit(tx: Transaction, told: readonly UserEvents[], heads: readonly Place[]): DurableEvent[][] {
     const places = new Map(heads.map((place) => [place.user_id, place]));
     return told.map(({ user_id, events }) => {
       const stored = placed(user_id, events, places.get(user_id));
@@ -225,11 +232,29 @@ function newEpochs(count: number): string[] {
   return Array.from({ length: count }, (_, at) => random.slice(16 * at, 16 * (at + 1)));
 }
 
-function placed(
-  userId: string,
-  events: readonly NewEvent[],
-  place: { epoch: string; head: number; created_at: Date } | undefined,
-): DurableEvent[] {
+function appending(told: readonly UserEvents[]): Statement {
+  const rows = told.flatMap(({ user_id, events }) =>
+    events.map((event, at) => ({ user_id, back: events.length - 1 - at, event })),
+  );
+  const values = [
+    told.map(({ user_id }) => user_id),
+    newEpochs(told.length),
+    told.map(({ events }) => events.length),
+    rows.map(({ user_id }) => user_id),
+    rows.map(({ back }) => back),
+    rows.map(({ event }) => event.type),
+    rows.map(({ event }) => event.thread_id ?? null),
+    rows.map(({ event }) => event.run_id ?? null),
+    rows.map(({ event }) => event.attempt ?? null),
+    rows.map(({ event }) => event.path ?? null),
+    rows.map(({ event }) => CRITICAL_EVENTS.has(event.type)),
+    rows.map(({ event }) => JSON.stringify(event.data)),
+    told.map(({ events }) => events.some(({ type }) => CRITICAL_EVENTS.has(type))),
+  ];
+  return { text: APPEND, values };
+}
+
+function placed(userId: string, events: readonly NewEvent[], place: Place | undefined): DurableEvent[] {
   if (place === undefined) throw new Error('an append returns a row for each mailbox');
   const { epoch, head, created_at } = place;
   const timestamp = created_at.toISOString();

@@ -66,6 +66,56 @@ describe('Database', () => {
     expect(await threads()).toHaveLength(2);
   });
 
+  describe('a transaction that ends with its last statements', () => {
+    const last = { text: `${insert} RETURNING user_id`, values: [] };
+    const refused = { text: 'SELECT 1/0', values: [] };
+
+    it('commits them together, gives the rows of each, and tells of it only then', async () => {
+      const told: unknown[] = [];
+      await database.transaction(async (tx) => {
+        await tx.query(insert);
+        told.push(await tx.finish([last, { text: 'SELECT $1::int AS n', values: [7] }]));
+        tx.afterCommit(() => told.push('committed'));
+      });
+      expect(told).toEqual([[[{ user_id: 'ann' }], [{ n: 7 }]], 'committed']);
+      expect(await threads()).toHaveLength(2);
+    });
+
+    it.each([
+      ['the last', [last, refused]],
+      ['another', [refused, last]],
+    ])('commits nothing where %s fails, and knows that', async (_which, statements) => {
+      const told: string[] = [];
+      const failing = database.transaction(async (tx) => {
+        tx.afterCommit(() => told.push('committed'));
+        await tx.query(insert);
+        await tx.finish(statements);
+      });
+      const [end] = await Promise.allSettled([failing]);
+      if (end.status === 'fulfilled') throw new Error('a statement was refused');
+      expect(end.reason).toMatchObject({ code: '22012' });
+      expect([outcomeUnknown(end.reason), told, await threads()]).toEqual([false, [], []]);
+    });
+
+    it('knows that nothing was committed where the server ended the connection before', async () => {
+      const ended = { text: 'SELECT pg_terminate_backend(pg_backend_pid())', values: [] };
+      const [end] = await Promise.allSettled([database.transaction((tx) => tx.finish([last, ended]))]);
+      expect(end).toMatchObject({ status: 'rejected', reason: { code: '57P01' } });
+      await returned();
+      expect(await threads()).toEqual([]);
+    });
+
+    it('does not know it where nothing was answered', async () => {
+      const failing = database.transaction(async (tx) => {
+        await tx.query(insert);
+        proxy.hang();
+        await tx.finish([last]);
+      });
+      const [end] = await Promise.allSettled([failing]);
+      expect([end.status, end.status === 'rejected' && outcomeUnknown(end.reason)]).toEqual(['rejected', true]);
+    });
+  });
+
   it('reads first within the transaction, and changes nothing where that has not begun', async () => {
     const begun = 'SELECT now()::text AS at';
     const [first, then] = await database.transaction(async (tx) => [

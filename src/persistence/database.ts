@@ -1,11 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
-import { ComponentError, type Reason } from '../errors';
+import { ComponentError } from '../errors';
+import { connectionError, isConnectionFailure, isFull, unavailable } from './connection-errors';
 import { DISK_FULL } from './embedded';
 import { endClient } from './end-client';
 import { commitUnanswered } from './outage';
 import { ProcessLock } from './process-lock';
-import { plannedAnew, preparedName, type Sql, type Transaction } from './sql';
+import { plannedAnew, preparedName, type Sql, type Statement, type Transaction } from './sql';
 
 /** How to reach PostgreSQL. Times in milliseconds. */
 export interface DatabaseOptions {
@@ -28,6 +29,15 @@ const KEEP_IDLE_MS = 60_000;
 types.setTypeParser(types.builtins.INT8, Number);
 
 type Listener = () => void;
+
+/** A transaction under way. */
+interface Open {
+  readonly client: PoolClient;
+  readonly begun: Promise<unknown>;
+  readonly committed: Listener[];
+  /** COMMIT was sent, and no statement before it has failed. */
+  committing: boolean;
+}
 
 /**
  * The one connection pool for our own statements. It fails fast while PostgreSQL is known to be away and comes back by itself.
@@ -144,17 +154,16 @@ export class Database implements Sql {
    */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const committed: Listener[] = [];
-    let committing = false;
+    let open: Open | undefined;
     const ending = this.withClient(async (client) => {
-      const begun = this.run(client, 'BEGIN');
-      const [value] = await Promise.all([work(this.transactionOn(client, begun, committed)), begun]);
-      committing = true;
-      await commit(client);
+      open = { client, begun: this.run(client, 'BEGIN'), committed, committing: false };
+      const [value] = await Promise.all([work(this.transactionOn(open)), open.begun]);
+      if (!open.committing) await commit(open);
       return value;
     });
     const [end] = await Promise.allSettled([ending]);
     if (end.status === 'rejected')
-      throw committing && isConnectionFailure(end.reason) ? commitUnanswered(end.reason) : end.reason;
+      throw open?.committing && isConnectionFailure(end.reason) ? commitUnanswered(end.reason) : end.reason;
     for (const listener of committed) listener();
     return end.value;
   }
@@ -177,7 +186,8 @@ export class Database implements Sql {
     if (this.up) await this.pool?.end();
   }
 
-  private transactionOn(client: PoolClient, begun: Promise<unknown>, committed: Listener[]): Transaction {
+  private transactionOn(open: Open): Transaction {
+    const { client, begun, committed } = open;
     return {
       // Where BEGIN has failed it would be committed by itself.
       query: async (text, values = []) => {
@@ -187,6 +197,16 @@ export class Database implements Sql {
       read: async <Row>(text: string, values: readonly unknown[] = []) => {
         const [rows] = await Promise.all([this.run<Row>(client, text, values), begun]);
         return rows;
+      },
+      finish: async <Rows>(statements: readonly Statement[]) => {
+        await begun;
+        const answers = Promise.all(statements.map(({ text, values }) => this.run(client, text, values)));
+        const [written, ended] = await Promise.allSettled([answers, commit(open)]);
+        // What the server has refused it does not commit.
+        if (written.status === 'rejected' && written.reason instanceof DatabaseError) open.committing = false;
+        if (written.status === 'rejected') throw written.reason;
+        if (ended.status === 'rejected') throw ended.reason;
+        return written.value as Rows;
       },
       afterCommit: (listener) => committed.push(listener),
     };
@@ -343,7 +363,9 @@ export class Database implements Sql {
 }
 
 /** PostgreSQL answers the COMMIT of a transaction in which a statement failed with a rollback, and calls that no error. */
-async function commit(client: PoolClient): Promise<void> {
+async function commit(open: Open): Promise<void> {
+  open.committing = true;
+  const { client } = open;
   const [ended] = await Promise.allSettled([client.query('COMMIT')]);
   if (ended.status === 'rejected') throw connectionError(ended.reason);
   if (ended.value.command !== 'COMMIT') throw ComponentError.database('DATABASE_QUERY_FAILED');
@@ -354,30 +376,6 @@ async function rolledBack(client: PoolClient, error: unknown): Promise<boolean> 
   if (isConnectionFailure(error)) return false;
   const rollback = await Promise.allSettled([client.query('ROLLBACK')]);
   return rollback[0].status === 'fulfilled';
-}
-
-const CONNECTION_FAILURES: ReadonlySet<Reason> = new Set<Reason>(['DATABASE_UNAVAILABLE', 'DATABASE_CREDENTIALS']);
-
-/** True when the connection or the server went away, not the statement: SQLSTATE classes 08 and 57P, or no SQLSTATE at all. */
-function isConnectionFailure(error: unknown): boolean {
-  if (error instanceof DatabaseError) return /^(08|57P)/.test(error.code ?? '');
-  return error instanceof ComponentError && CONNECTION_FAILURES.has(error.reason);
-}
-
-/** True when the server answers, but takes no more connections: class 53. Those that we have go on. */
-function isFull(error: unknown): boolean {
-  return error instanceof DatabaseError && /^53/.test(error.code ?? '');
-}
-
-/** What PostgreSQL says keeps its SQLSTATE; all else is the connection's. */
-function connectionError(error: unknown, options?: DatabaseOptions): unknown {
-  return error instanceof DatabaseError ? error : unavailable(error, options);
-}
-
-function unavailable(cause: unknown, options?: DatabaseOptions): ComponentError {
-  const details = options ? { connection_timeout: options.connectTimeoutMs / 1000 } : {};
-  const refused = cause instanceof DatabaseError && /^28/.test(cause.code ?? '');
-  return ComponentError.database(refused ? 'DATABASE_CREDENTIALS' : 'DATABASE_UNAVAILABLE', { cause, details });
 }
 
 /** What `work` gives, or DATABASE_UNAVAILABLE as soon as the outage is declared; what the work comes to later is not looked at. */

@@ -9,4 +9,4 @@ export { NotificationSink, type OwedNotification } from './notification-sink';
 export { isOutage, outcomeUnknown } from './outage';
 export { PersistenceLifecycle } from './persistence-lifecycle.service';
 export { PersistenceModule } from './persistence.module';
-export { prepared, type Sql, type Transaction } from './sql';
+export { prepared, type Sql, type Statement, type Transaction } from './sql';

@@ -24,10 +24,18 @@ export interface Sql {
   query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
+/** A statement that is to be sent, with its positional parameters. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 /** Statements that commit together. */
 export interface Transaction extends Sql {
   /** For a first statement that changes nothing: it goes together with BEGIN. */
   read<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** The last statements, which COMMIT follows at once; where one fails nothing is committed. @returns the rows of each */
+  finish<Rows extends unknown[][]>(statements: readonly Statement[]): Promise<Rows>;
   /** Runs `work` once the commit is known to have happened; never after a rollback. `work` must not throw. */
   afterCommit(work: () => void): void;
 }
