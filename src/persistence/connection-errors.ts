@@ -1,6 +1,9 @@
 import { DatabaseError } from 'pg';
 import { ComponentError, type Reason } from '../errors';
-import type { DatabaseOptions } from './database';
+
+interface ConnectionLimits {
+  readonly connectTimeoutMs: number;
+}
 
 const CONNECTION_FAILURES: ReadonlySet<Reason> = new Set<Reason>(['DATABASE_UNAVAILABLE', 'DATABASE_CREDENTIALS']);
 
@@ -16,11 +19,11 @@ export function isFull(error: unknown): boolean {
 }
 
 /** What PostgreSQL says keeps its SQLSTATE; all else is the connection's. */
-export function connectionError(error: unknown, options?: Pick<DatabaseOptions, 'connectTimeoutMs'>): unknown {
+export function connectionError(error: unknown, options?: ConnectionLimits): unknown {
   return error instanceof DatabaseError ? error : unavailable(error, options);
 }
 
-export function unavailable(cause: unknown, options?: Pick<DatabaseOptions, 'connectTimeoutMs'>): ComponentError {
+export function unavailable(cause: unknown, options?: ConnectionLimits): ComponentError {
   const details = options ? { connection_timeout: options.connectTimeoutMs / 1000 } : {};
   const refused = cause instanceof DatabaseError && /^28/.test(cause.code ?? '');
   return ComponentError.database(refused ? 'DATABASE_CREDENTIALS' : 'DATABASE_UNAVAILABLE', { cause, details });
