@@ -40,8 +40,8 @@ export class MessageBatch {
   ) {}
 
   /**
-   * The whole of a transaction, its end included. Rows are locked in the order of the whole house: threads, runs, mailboxes. Messages that interrupt come alone: `interrupted` then
-   * holds the events of the runs that they end, in the same transaction.
+   * The whole of a transaction, its end included. Rows are locked in the order of the whole house: threads, runs, mailboxes. Messages that
+   * interrupt come alone: `interrupted` then holds the events of the runs that they end, in the same transaction.
    */
   async accept(tx: Transaction, sent: readonly Sent[]): Promise<Outcome<Accepted>[]> {
     const earlier = new Map(

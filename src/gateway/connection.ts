@@ -56,7 +56,8 @@ export class Connection {
     const { leewaySeconds, outageGraceSeconds } = stores.config.auth;
     const limits = { leewayMs: leewaySeconds * 1000, graceMs: outageGraceSeconds * 1000 };
     this.lifetime = new SessionLifetime(principal.expires_at.getTime(), limits);
-    this.confirmed = resume.from_seq;
+    // What is behind is written once the connection is open, and again with each answered ping until it is.
+    this.confirmed = resume.position === 'behind' ? resume.from_seq - 1 : resume.from_seq;
     this.delivery = new Delivery(resume.from_seq, resume.state.head, this.ports());
     const { ackWindowMs: windowMs, maxBufferedBytes: maxBytes, stalledAfterMs } = stores.config.gateway;
     this.backlog = new Backlog(socket.conn, { maxBytes, stalledAfterMs }, (bytes) => this.cutOff(bytes, maxBytes));
@@ -293,9 +294,9 @@ export class Connection {
   };
 
   private async confirm(position: number): Promise<void> {
-    this.confirmed = position;
     try {
       await this.stores.positions.advance(this.userId, this.admission.options.device_id, position);
+      this.confirmed = Math.max(this.confirmed, position);
     } catch (error) {
       await this.stores.reporter.report(error, this.context('connection.position'));
     }

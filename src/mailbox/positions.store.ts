@@ -17,7 +17,7 @@ export interface ResumePoint {
   readonly from_seq: number;
   readonly resume: ResumeMode;
   readonly missed: { missed_from: number | null; missed_to: number | null } | null;
-  /** Where the device's position is: there already, `behind` the cursor, which counts as an acknowledgement, or nowhere. */
+  /** Where the device's position is: `behind` the cursor, which counts as an acknowledgement, `absent`, or such that it is left as it is. */
   readonly position: 'kept' | 'behind' | 'absent';
   /** As it is kept. */
   readonly contact: Contact;

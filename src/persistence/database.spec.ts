@@ -105,6 +105,31 @@ describe('Database', () => {
       expect(await threads()).toEqual([]);
     });
 
+    it('fails as a whole also where its work goes on without what was refused', async () => {
+      const told: string[] = [];
+      const failing = database.transaction(async (tx) => {
+        tx.afterCommit(() => told.push('committed'));
+        await Promise.allSettled([tx.finish([last, refused])]);
+      });
+      await expect(failing).rejects.toMatchObject({ code: '22012' });
+      expect([told, await threads()]).toEqual([[], []]);
+    });
+
+    it('takes nothing after them, which would be committed by itself', async () => {
+      await database.transaction(async (tx) => {
+        await tx.finish([last]);
+        for (const late of [tx.query(insert), tx.read(insert), tx.finish([last])])
+          await expect(late).rejects.toThrow('was finished');
+      });
+      expect(await threads()).toHaveLength(1);
+    });
+
+    it('gives each of them its time, and the commit too', async () => {
+      const slow = { text: 'SELECT pg_sleep(0.4)', values: [] };
+      await database.transaction((tx) => tx.finish([slow, last, slow]));
+      expect(await threads()).toHaveLength(1);
+    });
+
     it('does not know it where nothing was answered', async () => {
       const failing = database.transaction(async (tx) => {
         await tx.query(insert);

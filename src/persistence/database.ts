@@ -1,12 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { Client, DatabaseError, Pool, types, type PoolClient } from 'pg';
+import { Client, DatabaseError, Pool, types, type PoolClient, type QueryResult } from 'pg';
 import { ComponentError } from '../errors';
 import { connectionError, isConnectionFailure, isFull, unavailable } from './connection-errors';
 import { DISK_FULL } from './embedded';
 import { endClient } from './end-client';
+import { OpenTransaction } from './open-transaction';
 import { commitUnanswered } from './outage';
 import { ProcessLock } from './process-lock';
-import { plannedAnew, preparedName, type Sql, type Statement, type Transaction } from './sql';
+import { plannedAnew, preparedName, type Sql, type Transaction } from './sql';
 
 /** How to reach PostgreSQL. Times in milliseconds. */
 export interface DatabaseOptions {
@@ -29,15 +30,6 @@ const KEEP_IDLE_MS = 60_000;
 types.setTypeParser(types.builtins.INT8, Number);
 
 type Listener = () => void;
-
-/** A transaction under way. */
-interface Open {
-  readonly client: PoolClient;
-  readonly begun: Promise<unknown>;
-  readonly committed: Listener[];
-  /** COMMIT was sent, and no statement before it has failed. */
-  committing: boolean;
-}
 
 /**
  * The one connection pool for our own statements. It fails fast while PostgreSQL is known to be away and comes back by itself.
@@ -153,18 +145,15 @@ export class Database implements Sql {
    * `outcomeUnknown` nobody knows whether it was committed.
    */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const committed: Listener[] = [];
-    let open: Open | undefined;
-    const ending = this.withClient(async (client) => {
-      open = { client, begun: this.run(client, 'BEGIN'), committed, committing: false };
-      const [value] = await Promise.all([work(this.transactionOn(open)), open.begun]);
-      if (!open.committing) await commit(open);
-      return value;
+    let open: OpenTransaction | undefined;
+    const ending = this.withClient((client) => {
+      open = new OpenTransaction((...statement) => this.send(client, ...statement));
+      return open.run(work);
     });
     const [end] = await Promise.allSettled([ending]);
     if (end.status === 'rejected')
       throw open?.committing && isConnectionFailure(end.reason) ? commitUnanswered(end.reason) : end.reason;
-    for (const listener of committed) listener();
+    open?.tellCommitted();
     return end.value;
   }
 
@@ -186,32 +175,6 @@ export class Database implements Sql {
     if (this.up) await this.pool?.end();
   }
 
-  private transactionOn(open: Open): Transaction {
-    const { client, begun, committed } = open;
-    return {
-      // Where BEGIN has failed it would be committed by itself.
-      query: async (text, values = []) => {
-        await begun;
-        return this.run(client, text, values);
-      },
-      read: async <Row>(text: string, values: readonly unknown[] = []) => {
-        const [rows] = await Promise.all([this.run<Row>(client, text, values), begun]);
-        return rows;
-      },
-      finish: async <Rows>(statements: readonly Statement[]) => {
-        await begun;
-        const answers = Promise.all(statements.map(({ text, values }) => this.run(client, text, values)));
-        const [written, ended] = await Promise.allSettled([answers, commit(open)]);
-        // What the server has refused it does not commit.
-        if (written.status === 'rejected' && written.reason instanceof DatabaseError) open.committing = false;
-        if (written.status === 'rejected') throw written.reason;
-        if (ended.status === 'rejected') throw ended.reason;
-        return written.value as Rows;
-      },
-      afterCommit: (listener) => committed.push(listener),
-    };
-  }
-
   private createPool(): Pool {
     const { poolSize, connectTimeoutMs, statementTimeoutMs } = this.options;
     const pool = new Pool({
@@ -220,8 +183,7 @@ export class Database implements Sql {
       connectionTimeoutMillis: connectTimeoutMs,
       idleTimeoutMillis: KEEP_IDLE_MS,
       statement_timeout: statementTimeoutMs,
-      // For a server that does not answer at all; one that does gets to say 57014 first.
-      query_timeout: statementTimeoutMs + SERVER_FIRST_MS,
+      query_timeout: this.answerLimitMs,
       idle_in_transaction_session_timeout: 10_000,
       keepAlive: true,
       // Statements that wait for no other's answer go together.
@@ -234,13 +196,28 @@ export class Database implements Sql {
   }
 
   private async run<Row>(client: PoolClient, text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const [answer] = await Promise.allSettled([
-      client.query({ name: preparedName(text), text, values: values as unknown[] }),
-    ]);
+    return (await this.send(client, text, values)).rows as Row[];
+  }
+
+  /** @param behind so many statements that were not answered yet, each of which may take its time */
+  private async send(
+    client: PoolClient,
+    text: string,
+    values: readonly unknown[] = [],
+    behind = 0,
+  ): Promise<QueryResult> {
+    const query_timeout = (behind + 1) * this.answerLimitMs;
+    const query = { name: preparedName(text), text, values: values as unknown[], query_timeout };
+    const [answer] = await Promise.allSettled([client.query(query)]);
     if (answer.status === 'fulfilled' || answer.reason instanceof DatabaseError) this.answered += 1;
-    if (answer.status === 'fulfilled') return answer.value.rows as Row[];
+    if (answer.status === 'fulfilled') return answer.value;
     if (answer.reason instanceof DatabaseError && answer.reason.code === DISK_FULL) this.outOfRoom = true;
     throw connectionError(answer.reason);
+  }
+
+  /** For a server that does not answer at all; one that does gets to say 57014 first. */
+  private get answerLimitMs(): number {
+    return this.options.statementTimeoutMs + SERVER_FIRST_MS;
   }
 
   private async withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
@@ -360,15 +337,6 @@ export class Database implements Sql {
   private notifyReady(): void {
     for (const listener of this.readyListeners) listener();
   }
-}
-
-/** PostgreSQL answers the COMMIT of a transaction in which a statement failed with a rollback, and calls that no error. */
-async function commit(open: Open): Promise<void> {
-  open.committing = true;
-  const { client } = open;
-  const [ended] = await Promise.allSettled([client.query('COMMIT')]);
-  if (ended.status === 'rejected') throw connectionError(ended.reason);
-  if (ended.value.command !== 'COMMIT') throw ComponentError.database('DATABASE_QUERY_FAILED');
 }
 
 /** Ends a failed transaction; false when the connection is of no more use. */

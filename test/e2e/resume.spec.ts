@@ -1,4 +1,6 @@
 import type { ErrorEnvelope } from '@clarion/protocol';
+import { ComponentError } from '../../src/errors';
+import { PositionsStore } from '../../src/mailbox';
 import { type ChatClient, drillWords } from '../support/chat-client';
 import { ClarionApp } from '../support/clarion-app';
 
@@ -107,6 +109,24 @@ describe('a client that returns', () => {
     expect(again.ephemeral('connection_established')[0]).toMatchObject({ resume: 'position', from_seq: 4 });
     expect(seqs(again)).toEqual([5, 6, 7, 8]);
   });
+
+  it.each(['auto', 'manual'] as const)(
+    'with a cursor that could not be kept as its position at once has it kept later (ack: %s)',
+    async (ack) => {
+      const first = await app.connect(user, { device_id: 'phone', ack: 'manual' });
+      await converse(first);
+      const cursor = String(first.cursor);
+      first.close();
+      const failing = jest
+        .spyOn(app.get(PositionsStore), 'advance')
+        .mockRejectedValueOnce(ComponentError.database('DATABASE_DISK_FULL'));
+      const again = await app.connect(user, { device_id: 'phone', ack, cursor });
+      expect(failing).toHaveBeenCalledTimes(1);
+      if (ack === 'manual') expect(await again.request('events_ack', { cursor })).toMatchObject({ ok: true });
+      await untilPosition('phone', 4);
+      failing.mockRestore();
+    },
+  );
 
   it('keeps its position through pings where it acknowledges by itself', async () => {
     const manual = await app.connect(user, { device_id: 'careful', ack: 'manual' });

@@ -25,19 +25,26 @@ export interface Mutation {
 
 const PAUSE = 'await new Promise((resolve) => setTimeout(resolve, 40));';
 
-/** COMMIT comes after everything else, as where it does not go with the last statements. */
-const COMMIT_ALONE: Edit = {
-  file: 'persistence/database.js',
-  find: 'Promise.allSettled([answers, commit(open)])',
-  replace: 'Promise.allSettled([answers, null])',
-};
+/** COMMIT comes a moment after everything else, instead of with the last statements. */
+const COMMIT_ALONE: readonly Edit[] = [
+  {
+    file: 'persistence/open-transaction.js',
+    find: 'Promise.allSettled([answers, this.commit(statements.length)])',
+    replace: 'Promise.allSettled([answers, null])',
+  },
+  {
+    file: 'persistence/open-transaction.js',
+    find: 'await (this.finishing ?? this.commit(0));',
+    replace: `${PAUSE} await this.commit(0);`,
+  },
+];
 
 /** Where a window is a moment wide in reality it is widened, so that a short run of the ledger meets it. */
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'acknowledge before the commit',
     edits: [
-      COMMIT_ALONE,
+      ...COMMIT_ALONE,
       {
         file: 'agents/message-intake.service.js',
         find: 'writeAll: (sent) => this.database.transaction((tx) => this.batch.accept(tx, sent)),',
@@ -56,19 +63,11 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'emit before the commit',
     edits: [
-      COMMIT_ALONE,
+      ...COMMIT_ALONE,
       {
         file: 'mailbox/mailbox.store.js',
         find: "tx.afterCommit(() => this.bus.publish(user_id, { kind: 'events', events: stored }));",
         replace: "this.bus.publish(user_id, { kind: 'events', events: stored });",
-      },
-      {
-        file: 'persistence/database.js',
-        find: `            if (!open.committing)
-                await commit(open);`,
-        replace: `            ${PAUSE}
-            if (!open.committing)
-                await commit(open);`,
       },
     ],
     faults: ['kill-process', 'kill-postgres', 'freeze-and-kill-postgres'],
